@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help install demo test test-slow check format data clean
+help:            ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+install: $(STAMP)  ## a virtual environment with the project in it
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)   ## a real campaign end to end; TASK=<aryl halide> picks another substrate
+	$(BIN)/python -m data.demo $(if $(TASK),--task '$(TASK)')
+
+test: $(STAMP)   ## the fast tier
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-slow: $(STAMP)  ## kill loops, benches, the wheel away from the checkout
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## lint, format, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:           ## what commands left behind, not the environment
+	rm -rf demo .pytest_cache .ruff_cache .mypy_cache build dist

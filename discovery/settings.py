@@ -1,0 +1,66 @@
+"""Where the process-wide choices are made, once: threads, device, folders named by the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discovery.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def set_threads(n_threads: int | None = None) -> int:
+    """Set torch's intra-op threads; the only place that does.
+
+    Args:
+        n_threads: Number of threads; default `DISCOVERY_THREADS`, else the number of cores.
+
+    Returns:
+        The number set.
+
+    Raises:
+        ConfigurationError: If the number is below one or not a whole number.
+    """
+    import torch
+
+    given = n_threads if n_threads is not None else os.environ.get("DISCOVERY_THREADS") or os.cpu_count() or 1
+    try:
+        count = int(given)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise ConfigurationError(f"DISCOVERY_THREADS must be a whole number of at least 1; got {given!r}.")
+    torch.set_num_threads(count)
+    return count
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Turn `auto|cpu|cuda` into a torch device.
+
+    Raises:
+        ConfigurationError: If the name is unknown, or `cuda` is asked for and there is none.
+    """
+    import torch
+
+    if name not in DEVICES:
+        raise ConfigurationError(f"--device must be one of {', '.join(DEVICES)}; got {name!r}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("--device cuda needs a CUDA GPU and a CUDA build of torch; none found.", "Use auto.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def datasets_dir() -> Path | None:
+    """Return the folder with more real families (`DISCOVERY_DATASETS`), or None where it is not set or absent."""
+    value = os.environ.get("DISCOVERY_DATASETS")
+    return Path(value) if value and Path(value).is_dir() else None
+
+
+def cache_dir() -> Path:
+    """Return the folder for results that may be computed again (`DISCOVERY_CACHE`, else the user's cache folder)."""
+    value = os.environ.get("DISCOVERY_CACHE")
+    return Path(value) if value else Path.home() / ".cache" / "discovery"
