@@ -30,6 +30,7 @@ METHODS: dict[str, str] = {
     "random": "discovery.evaluation.methods:RandomMethod",
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPMethod",
 }
+BASELINES = ("random", "cold_gp")  # they learn nothing before a campaign, so their runs may be kept and used again
 PREDICTORS: dict[str, str] = {
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPPredictor",
 }
@@ -194,7 +195,7 @@ class RandomMethod:
 def random_indices(n_candidates: int, taken: Sequence[int], n: int, seed: int) -> tuple[int, ...]:
     """Draw `n` distinct candidates that are not taken yet, by the seed and the number taken."""
     free = np.setdiff1d(np.arange(n_candidates), np.asarray(taken, dtype=int))
-    drawn = seeds.rng(seed, "random candidates", len(taken)).choice(free, size=min(n, len(free)), replace=False)
+    drawn = seeds.rng(seed, "random candidates", len(taken)).permutation(free)[:n]
     return tuple(int(i) for i in drawn)
 
 

@@ -1,0 +1,248 @@
+"""Replay a measured campaign: methods choose candidates, and only the outcomes of those chosen are revealed.
+
+No method can peek: the outcomes stay in this module, and a method is handed those of the rows that it has chosen.
+Runs go over processes, one torch thread each. Next in the tour: `discovery.report.html`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discovery import metrics, seeds
+from discovery.campaign import CampaignSpec
+from discovery.errors import ConfigurationError, DiscoveryError
+from discovery.evaluation.cache import RunCache, versions
+from discovery.evaluation.context import make_all, open_campaign, prepare_all
+from discovery.evaluation.methods import BacktestContext, Choice, Method, Progress, Seen, load_method
+from discovery.evaluation.results import BacktestResult, MethodResult, Plan, Run
+from discovery.evaluation.workers import run_all
+
+if TYPE_CHECKING:
+    from discovery.store import Store
+
+TIMED_AT = 40  # number of measurements at which adapting and proposing is timed
+
+
+@dataclass(frozen=True)
+class BacktestOptions:
+    """How to replay.
+
+    Attributes:
+        n_experiments: Experiments per run, random starts included; at most the number of candidates are run.
+        n_initial: Random starts, the same for all methods at the same seed.
+        seeds: One run per seed.
+        batch_size: Experiments whose outcomes are revealed together.
+        n_workers: Number of processes; default the number of cores.
+        use_cache: Whether finished runs of baselines are kept and used again.
+        device: Where models live: `auto`, `cpu` or `cuda`.
+    """
+
+    n_experiments: int = 50
+    n_initial: int = 0
+    seeds: tuple[int, ...] = tuple(range(10))
+    batch_size: int = 1
+    n_workers: int | None = None
+    use_cache: bool = True
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        lowest = {"n_experiments": 1, "n_initial": 0, "batch_size": 1}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise ConfigurationError(f"{name} must be at least {least}; got {getattr(self, name)}.")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ConfigurationError(f"seeds must be at least one, all different; got {self.seeds}.")
+
+
+def backtest(
+    spec: CampaignSpec,
+    methods: Sequence[str],
+    options: BacktestOptions | None = None,
+    *,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> BacktestResult:
+    """Replay a campaign whose candidates all have measured outcomes.
+
+    Args:
+        spec: The campaign.
+        methods: Names of methods, in the order of the result.
+        options: How to replay.
+        store: Where earlier campaigns named in `experience.history` lie.
+        progress: Called with what was done and the fraction done; while a method learns, and after every run.
+
+    Returns:
+        All runs. Same seeds, same choices.
+
+    Raises:
+        ConfigurationError: If a method is unknown, or named twice.
+        InputError: If a candidate has no measured outcome.
+        DiscoveryError: If a method fails; the message names method and seed.
+    """
+    options = options or BacktestOptions()
+    made = make_all(methods, load_method)
+    context, outcomes = open_campaign(spec, options.n_experiments, options.device, store)
+    seconds = prepare_all(made, context, progress)
+    plans = [(name, plan) for name, method in made.items() for plan in _plans(method, context, options)]
+    runs = _run_plans(made, plans, _Replay(context, outcomes, options), progress)
+    return BacktestResult(
+        campaign=spec.name,
+        outcome=context.outcome,
+        goal=context.goal,
+        n_initial=min(options.n_initial, context.n_experiments),
+        batch_size=options.batch_size,
+        methods={
+            name: MethodResult(
+                runs=tuple(run for (owner, _), run in zip(plans, runs, strict=True) if owner == name),
+                meta_train_s=seconds[name],
+                is_deterministic=_runs_once(method, options),
+            )
+            for name, method in made.items()
+        },
+        pool=context.pool.frame[list(context.space.names)].reset_index(drop=True),
+        pool_rows=np.asarray(context.pool.rows),
+        pool_outcomes=outcomes,
+        unit=spec.outcome(context.outcome).unit or "",
+        versions=versions(),
+    )
+
+
+def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan: Plan) -> Run:
+    """Replay a campaign once.
+
+    Args:
+        method: A prepared method.
+        context: What it may know.
+        outcomes: Measured outcome per candidate, raw units; stays here. Shape `n`.
+        plan: Seed, length, random starts, batch size.
+
+    Returns:
+        The run, `chosen` as rows of the candidates file.
+
+    Raises:
+        DiscoveryError: If the method chooses a candidate twice, or another number than it was asked for.
+    """
+    chosen: list[int] = list(plan.initial)
+    seconds, weights = [0.0] * len(chosen), [_weights_before(method, context, plan)] * len(chosen)
+    timed_at_40: float | None = None
+    while len(chosen) < plan.n_experiments:
+        seen = Seen(tuple(chosen), tuple(float(outcomes[i]) for i in chosen))
+        n = min(plan.batch_size, plan.n_experiments - len(chosen))
+        started = time.perf_counter()
+        choice = method.choose(context, seen, n, plan.seed)
+        elapsed = time.perf_counter() - started
+        _check_choice(method, choice, chosen, n, context.n_candidates)
+        if seen.n >= TIMED_AT and timed_at_40 is None:
+            timed_at_40 = elapsed
+        chosen += choice.indices
+        seconds += [elapsed / n] * n
+        weights += [choice.weights] * n
+    return Run(
+        seed=plan.seed,
+        chosen=tuple(int(context.pool.rows[i]) for i in chosen),
+        outcomes=tuple(float(outcomes[i]) for i in chosen),
+        seconds=tuple(seconds),
+        weights=_by_hypothesis(weights),
+        adapt_propose_s_at_40=timed_at_40,
+    )
+
+
+def _runs_once(method: Method, options: BacktestOptions) -> bool:
+    """Say whether one run stands for every seed."""
+    return method.is_deterministic and options.n_initial == 0
+
+
+def _plans(method: Method, context: BacktestContext, options: BacktestOptions) -> list[Plan]:
+    """Return the runs that a method needs; random starts depend on the seed alone."""
+    n = context.n_experiments
+    run_seeds = options.seeds[:1] if _runs_once(method, options) else options.seeds
+    return [
+        Plan(
+            seed=seed,
+            n_experiments=n,
+            initial=tuple(
+                int(i)
+                for i in seeds.rng(seed, "initial experiments").permutation(context.n_candidates)[
+                    : min(options.n_initial, n)
+                ]
+            ),
+            batch_size=options.batch_size,
+        )
+        for seed in run_seeds
+    ]
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """What all runs of a backtest share."""
+
+    context: BacktestContext
+    outcomes: np.ndarray
+    options: BacktestOptions
+
+    @property
+    def cache(self) -> RunCache | None:
+        """The cache of finished runs, or None where it is switched off."""
+        return RunCache.for_campaign(self.context, self.outcomes) if self.options.use_cache else None
+
+
+def _run_plans(
+    methods: Mapping[str, Method], plans: Sequence[tuple[str, Plan]], shared: _Replay, progress: Progress | None
+) -> list[Run]:
+    """Make the runs that are not in the cache, over processes; return all in the order of the plans."""
+    cache = shared.cache
+    runs = {i: cache.read(methods[name], plan) for i, (name, plan) in enumerate(plans)} if cache else {}
+    done = {i: run for i, run in runs.items() if run is not None}
+    missing = [i for i in range(len(plans)) if i not in done]
+    works = [
+        (
+            f"The replay by {plans[i][0]} at seed {plans[i][1].seed}",
+            (methods[plans[i][0]], shared.context, shared.outcomes, plans[i][1]),
+        )
+        for i in missing
+    ]
+    for i, run in done.items():
+        _report(progress, plans[i][0], run, len(done) / len(plans), shared.context)
+    for position, run in run_all(replay, works, shared.options.n_workers or os.cpu_count() or 1):
+        name, plan = plans[missing[position]]
+        done[missing[position]] = run
+        if cache:
+            cache.write(methods[name], plan, run)
+        _report(progress, name, run, len(done) / len(plans), shared.context)
+    return [done[i] for i in range(len(plans))]
+
+
+def _report(progress: Progress | None, name: str, run: Run, fraction: float, context: BacktestContext) -> None:
+    """Tell what a run found."""
+    if progress is not None:
+        best = metrics.best_so_far(np.asarray(run.outcomes), context.goal)[-1]
+        progress(f"{name}, seed {run.seed}: best {best:.4g} after {len(run.outcomes)} experiments", fraction)
+
+
+def _weights_before(method: Method, context: BacktestContext, plan: Plan) -> Mapping[str, float] | None:
+    """Return the weights before any measurement, which hold while the random starts are made."""
+    return method.choose(context, Seen(), 1, plan.seed).weights if plan.initial else None
+
+
+def _check_choice(method: Method, choice: Choice, chosen: Sequence[int], n: int, n_candidates: int) -> None:
+    """Refuse a choice that is not `n` new candidates."""
+    new = set(choice.indices)
+    if len(choice.indices) != n or len(new) != n or new & set(chosen) or not new <= set(range(n_candidates)):
+        raise DiscoveryError(
+            f"{method.name} must choose {n} new candidates out of {n_candidates} after {len(chosen)} experiments; "
+            f"got {choice.indices}."
+        )
+
+
+def _by_hypothesis(weights: Sequence[Mapping[str, float] | None]) -> dict[str, tuple[float, ...]] | None:
+    """Turn weights per experiment into weights per hypothesis, or None for methods without hypotheses."""
+    known = [w for w in weights if w is not None]
+    if not known or len(known) < len(weights):
+        return None
+    return {name: tuple(float(w.get(name, 0.0)) for w in known) for name in known[0]}

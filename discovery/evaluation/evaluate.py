@@ -1,0 +1,223 @@
+"""Few-shot prediction on held-out rows: how well do methods predict a campaign from its first few measurements?
+
+Per seed one random order of the candidates is drawn; the support of size `s` is its first `s`, the query all others, so
+that larger supports contain the smaller ones. Scores are of the noisy outcome in raw units.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from discovery import metrics, seeds
+from discovery.campaign import CampaignSpec
+from discovery.errors import ConfigurationError, NotEnoughDataError
+from discovery.evaluation.cache import versions
+from discovery.evaluation.context import make_all, open_campaign, prepare_all
+from discovery.evaluation.methods import BacktestContext, Prediction, Predictor, Progress, Seen, load_predictor
+from discovery.evaluation.workers import run_all
+
+if TYPE_CHECKING:
+    from discovery.store import Store
+
+SCORES = ("nlpd", "rmse", "spearman", "coverage90", "delta_auprc")
+Scores = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to score.
+
+    Attributes:
+        supports: Numbers of measurements to predict from.
+        seeds: One random order of the candidates per seed.
+        n_workers: Number of processes; default the number of cores.
+        device: Where models live: `auto`, `cpu` or `cuda`.
+    """
+
+    supports: tuple[int, ...] = (5, 10, 20)
+    seeds: tuple[int, ...] = tuple(range(10))
+    n_workers: int | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not self.supports or min(self.supports) < 0:
+            raise ConfigurationError(f"--support must be whole numbers of at least 0; got {self.supports}.")
+        if not self.seeds:
+            raise ConfigurationError("--seeds must be at least 1; got none.")
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Scores by method, support and seed.
+
+    Attributes:
+        campaign: Name of the campaign.
+        outcome: Name of the outcome.
+        goal: What is wanted of it.
+        n_candidates: Number of distinct configurations.
+        supports: Numbers of measurements predicted from.
+        seeds: Seeds.
+        runs: By method: one table of scores per seed, by support. A score is None where it does not exist.
+        meta_train_s: By method: time that learning before the campaign took.
+        unit: Unit of the outcome; may be empty.
+    """
+
+    campaign: str
+    outcome: str
+    goal: metrics.Goal
+    n_candidates: int
+    supports: tuple[int, ...]
+    seeds: tuple[int, ...]
+    runs: dict[str, list[dict[int, Scores]]]
+    meta_train_s: dict[str, float]
+    unit: str = ""
+
+    def summary(self) -> dict[str, dict[str, Scores]]:
+        """Return means over seeds by method and support; None where a score exists for no seed."""
+        return {
+            name: {str(s): {score: _mean([run[s][score] for run in runs]) for score in SCORES} for s in self.supports}
+            for name, runs in self.runs.items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores as JSON: every seed under `methods`, means over seeds under `summary`."""
+        return {
+            "campaign": self.campaign,
+            "n_candidates": self.n_candidates,
+            "outcome": self.outcome,
+            "goal": self.goal,
+            "supports": list(self.supports),
+            "methods": {
+                name: {
+                    "meta_train_s": round(self.meta_train_s[name], 3),
+                    "runs": [
+                        {"seed": seed, "support": s, **run[s]}
+                        for seed, run in zip(self.seeds, runs, strict=True)
+                        for s in self.supports
+                    ],
+                }
+                for name, runs in self.runs.items()
+            },
+            "summary": self.summary(),
+            "versions": versions(),
+        }
+
+
+def evaluate(
+    spec: CampaignSpec,
+    methods: Sequence[str],
+    options: EvaluateOptions | None = None,
+    *,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> EvaluateResult:
+    """Score predictions on held-out rows of a campaign whose candidates all have measured outcomes.
+
+    Args:
+        spec: The campaign.
+        methods: Names of predictors, in the order of the result.
+        options: What to score.
+        store: Where earlier campaigns named in `experience.history` lie.
+        progress: Called with what was done and the fraction done.
+
+    Returns:
+        Scores by method, support and seed. Same seeds, same scores.
+
+    Raises:
+        ConfigurationError: If a method is unknown, or a support leaves no row to predict.
+        InputError: If a candidate has no measured outcome.
+    """
+    options = options or EvaluateOptions()
+    made = make_all(methods, load_predictor)
+    context, outcomes = open_campaign(spec, max(options.supports), options.device, store)
+    if max(options.supports) >= len(outcomes):
+        raise ConfigurationError(
+            f"--support must leave rows to predict; got {max(options.supports)} of {len(outcomes)} candidates."
+        )
+    seconds = prepare_all(made, context, progress)
+    plans = [(name, seed) for name in made for seed in options.seeds]
+    works = [
+        (f"The evaluation of {name} at seed {seed}", (made[name], context, outcomes, options.supports, seed))
+        for name, seed in plans
+    ]
+    scored: dict[int, dict[int, Scores]] = {}
+    for i, result in run_all(score_seed, works, options.n_workers or os.cpu_count() or 1):
+        scored[i] = result
+        if progress is not None:
+            progress(f"{plans[i][0]}, seed {plans[i][1]}", len(scored) / len(plans))
+    runs = {name: [scored[i] for i, (owner, _) in enumerate(plans) if owner == name] for name in made}
+    unit = spec.outcome(context.outcome).unit or ""
+    return EvaluateResult(
+        campaign=spec.name,
+        outcome=context.outcome,
+        goal=context.goal,
+        n_candidates=len(outcomes),
+        supports=options.supports,
+        seeds=options.seeds,
+        runs=runs,
+        meta_train_s=seconds,
+        unit=unit,
+    )
+
+
+def score_seed(
+    predictor: Predictor, context: BacktestContext, outcomes: np.ndarray, supports: Sequence[int], seed: int
+) -> dict[int, Scores]:
+    """Score one predictor at one seed.
+
+    Args:
+        predictor: A prepared predictor.
+        context: What it may know.
+        outcomes: Measured outcome per candidate, raw units; only those of the support are shown. Shape `n`.
+        supports: Numbers of measurements to predict from.
+        seed: Seed of the order of candidates, and of the predictor.
+
+    Returns:
+        Scores by support; None where the predictor cannot predict from so few measurements.
+    """
+    order = seeds.rng(seed, "support and query").permutation(len(outcomes))
+    scored: dict[int, Scores] = {}
+    for s in supports:
+        support = Seen(tuple(int(i) for i in order[:s]), tuple(float(outcomes[i]) for i in order[:s]))
+        query = order[s:]
+        try:
+            prediction = predictor.predict(context, support, query, seed)
+        except NotEnoughDataError:
+            scored[s] = dict.fromkeys(SCORES)
+            continue
+        scored[s] = score(prediction, outcomes[query], context.sign, float(np.median(outcomes)))
+    return scored
+
+
+def score(prediction: Prediction, y: np.ndarray, sign: float, threshold: float) -> Scores:
+    """Score predictions of held-out outcomes.
+
+    Args:
+        prediction: Predicted mixtures at `r` points.
+        y: Measured outcomes, raw units. Shape `r`.
+        sign: 1 where more is better, -1 where less is.
+        threshold: A row is active when its outcome is on the wanted side: the median of all rows of the campaign.
+
+    Returns:
+        `nlpd`, `rmse`, `spearman`, `coverage90` and `delta_auprc`; None where a score does not exist.
+    """
+    mixture = (prediction.log_weights, prediction.means, prediction.sds)
+    gain = metrics.delta_auprc(sign * y > sign * threshold, sign * prediction.mean)
+    return {
+        "nlpd": metrics.nlpd(y, *mixture),
+        "rmse": metrics.rmse(y, prediction.mean),
+        "spearman": metrics.spearman(y, prediction.mean),
+        "coverage90": metrics.coverage(metrics.pit(y, *mixture), 0.9),
+        "delta_auprc": gain if np.isfinite(gain) else None,
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that exist, or None."""
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
