@@ -1,0 +1,67 @@
+"""The campaign file: one YAML that says everything, read into one frozen value.
+
+`load_spec` reads and checks a file, `CampaignSpec` is what every other room works with. Next in the tour:
+`discovery.space`.
+"""
+
+from discovery.campaign.constraints import (
+    CardinalityConstraint,
+    Constraint,
+    ExcludeConstraint,
+    LinearConstraint,
+    SimplexConstraint,
+    parse_linear,
+)
+from discovery.campaign.files import check_files, dump_spec, load_spec, write_template
+from discovery.campaign.parameters import (
+    CategoricalParameter,
+    ContinuousParameter,
+    DiscreteParameter,
+    MoleculeParameter,
+    Parameter,
+    category_text,
+)
+from discovery.campaign.sections import (
+    Budget,
+    CampaignRef,
+    Experience,
+    HypothesisRef,
+    Objective,
+    Outcome,
+    SimulatorExperiment,
+    SimulatorRef,
+    TableExperiment,
+)
+from discovery.campaign.spec import MAX_PRODUCT, CampaignSpec
+from discovery.campaign.supported import check_supported
+
+__all__ = [
+    "MAX_PRODUCT",
+    "Budget",
+    "CampaignRef",
+    "CampaignSpec",
+    "CardinalityConstraint",
+    "CategoricalParameter",
+    "Constraint",
+    "ContinuousParameter",
+    "DiscreteParameter",
+    "ExcludeConstraint",
+    "Experience",
+    "HypothesisRef",
+    "LinearConstraint",
+    "MoleculeParameter",
+    "Objective",
+    "Outcome",
+    "Parameter",
+    "SimplexConstraint",
+    "SimulatorExperiment",
+    "SimulatorRef",
+    "TableExperiment",
+    "category_text",
+    "check_files",
+    "check_supported",
+    "dump_spec",
+    "load_spec",
+    "parse_linear",
+    "write_template",
+]

@@ -1,0 +1,185 @@
+"""What must hold between the sections of a campaign file: names agree, constraints can be met, weights make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from discovery.campaign.constraints import (
+    CardinalityConstraint,
+    ExcludeConstraint,
+    LinearConstraint,
+    SimplexConstraint,
+)
+from discovery.campaign.parameters import (
+    CategoricalParameter,
+    ContinuousParameter,
+    DiscreteParameter,
+    MoleculeParameter,
+    Parameter,
+    category_text,
+)
+from discovery.campaign.parts import fault, nearest
+from discovery.campaign.sections import TableExperiment
+
+if TYPE_CHECKING:
+    from discovery.campaign.spec import CampaignSpec
+
+RESERVED = frozenset(
+    {"measurement_id", "proposal_id", "trial_id", "position", "key", "source", "ingested_at"}
+    | {"cycle", "status", "mean", "sd", "row"}
+)
+NO_TRANSFER = "no_transfer"
+
+
+def check(spec: CampaignSpec) -> None:
+    """Check what no single section can see.
+
+    Raises:
+        PydanticCustomError: On the first fault; carries the key path.
+    """
+    _check_names(spec)
+    _check_constraints(spec)
+    _check_hypotheses(spec)
+    _check_pool(spec)
+    _check_schedule(spec)
+
+
+def _check_names(spec: CampaignSpec) -> None:
+    outcomes = spec.outcome_names
+    _check_distinct([p.name for p in spec.parameters], "parameters")
+    _check_distinct([o.name for o in spec.outcomes], "outcomes")
+    _check_distinct([o.name for o in spec.objectives], "objectives")
+    columns = {f"{outcome}{suffix}" for outcome in outcomes for suffix in ("_sem", "_pred", "_sd")}
+    for i, parameter in enumerate(spec.parameters):
+        key, name = f"parameters[{i}].name", parameter.name
+        if name in outcomes:
+            raise fault(key, f"must not be an outcome's name too; got {name!r}", "Rename one of the two.")
+        if name in RESERVED or name in columns:
+            raise fault(key, f"must not be a column that the pipeline writes; got {name!r}", "Rename it.")
+    for name in outcomes:
+        if name in RESERVED:
+            raise fault("", f"outcome names must not be columns that the pipeline writes; got {name!r}", "Rename it.")
+
+
+def _check_distinct(names: Sequence[str], section: str) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise fault(f"{section}[{i}].name", f"must differ from the others; got {name!r} twice", "Rename one.")
+
+
+def _check_constraints(spec: CampaignSpec) -> None:
+    parameters = {parameter.name: parameter for parameter in spec.parameters}
+    for i, constraint in enumerate(spec.constraints):
+        key = f"constraints[{i}]"
+        for name in constraint.names:
+            if name not in parameters:
+                raise fault(key, f"must use names of parameters; got {name!r}", nearest(name, parameters))
+        used = [parameters[name] for name in constraint.names]
+        if isinstance(constraint, ExcludeConstraint):
+            _check_exclude(key, constraint, used)
+            continue
+        _check_numeric(key, used)
+        if isinstance(constraint, SimplexConstraint | CardinalityConstraint):
+            _check_distinct_members(key, constraint.parameters)
+        if isinstance(constraint, SimplexConstraint):
+            _check_simplex(key, constraint, used)
+        elif isinstance(constraint, LinearConstraint):
+            _check_linear(key, constraint, used)
+
+
+def _check_numeric(key: str, used: Sequence[Parameter]) -> None:
+    for parameter in used:
+        if isinstance(parameter, CategoricalParameter | MoleculeParameter):
+            text = f"must use numbers; got the {parameter.type} parameter {parameter.name!r}"
+            raise fault(key, text, "Use {type: exclude, when: ...} for categories.")
+
+
+def _check_distinct_members(key: str, names: Sequence[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise fault(f"{key}.parameters", f"must differ from each other; got {name!r} twice", "Remove one.")
+
+
+def _check_exclude(key: str, constraint: ExcludeConstraint, used: Sequence[Parameter]) -> None:
+    for parameter, value in zip(used, constraint.when.values(), strict=True):
+        where = f"{key}.when.{parameter.name}"
+        if isinstance(parameter, CategoricalParameter) and value not in parameter.values:
+            raise fault(
+                where, f"must be one of the parameter's values; got {value!r}", nearest(value, parameter.values)
+            )
+        if isinstance(parameter, ContinuousParameter | DiscreteParameter):
+            _check_excluded_number(where, parameter, value)
+
+
+def _check_excluded_number(key: str, parameter: ContinuousParameter | DiscreteParameter, value: str) -> None:
+    low, high = span(parameter)
+    try:
+        number = float(value)
+    except ValueError:
+        raise fault(key, f"must be a number; got {value!r}") from None
+    known = parameter.values if isinstance(parameter, DiscreteParameter) else ()
+    if not low <= number <= high or (known and number not in known):
+        allowed = ", ".join(map(category_text, known)) or f"{low:g} to {high:g}"
+        raise fault(key, f"must be a value of the parameter; got {value}", f"Allowed: {allowed}.")
+
+
+def span(parameter: Parameter) -> tuple[float, float]:
+    """Return the lowest and highest value of a numeric parameter, raw units."""
+    if isinstance(parameter, ContinuousParameter):
+        return parameter.bounds
+    if isinstance(parameter, DiscreteParameter):
+        return parameter.values[0], parameter.values[-1]
+    raise TypeError(f"{parameter.name!r} has no numbers")
+
+
+def _check_simplex(key: str, constraint: SimplexConstraint, used: Sequence[Parameter]) -> None:
+    for parameter in used:
+        if span(parameter)[0] < 0:
+            raise fault(key, f"must use parameters of 0 and above; got {parameter.name!r}", "Raise its lower bound.")
+    low, high = (sum(values) for values in zip(*map(span, used), strict=True))
+    if not low - 1e-9 <= constraint.total <= high + 1e-9:
+        text = f"must have a total that the parameters can reach, {low:g} to {high:g}; got {constraint.total:g}"
+        raise fault(key, text, "Change the total or the bounds.")
+
+
+def _check_linear(key: str, constraint: LinearConstraint, used: Sequence[Parameter]) -> None:
+    """Refuse a constraint that no configuration within the bounds meets."""
+    factors = constraint.coefficients.values()
+    ends = [sorted((factor * low, factor * high)) for factor, (low, high) in zip(factors, map(span, used), strict=True)]
+    low, high = (sum(values) for values in zip(*ends, strict=True))
+    slack = 1e-9 * (abs(low) + abs(high) + abs(constraint.rhs))
+    too_low = constraint.relation != ">=" and low > constraint.rhs + slack
+    too_high = constraint.relation != "<=" and high < constraint.rhs - slack
+    if too_low or too_high:
+        text = f"({constraint}) must be possible within the bounds; the left side runs from {low:g} to {high:g}"
+        raise fault(key, text, "Change the constraint or the bounds.")
+
+
+def _check_hypotheses(spec: CampaignSpec) -> None:
+    if spec.hypotheses == "auto":
+        return
+    names = [hypothesis.name for hypothesis in spec.hypotheses]
+    _check_distinct(names, "hypotheses")
+    if NO_TRANSFER not in names:
+        advice = "Add {name: no_transfer, weight: 0.2}: it protects against experience that does not fit."
+        raise fault("hypotheses", f"must contain {NO_TRANSFER}; got {', '.join(names)}", advice)
+    simulators = [f"simulator:{ref.name}" for ref in spec.experience.simulators]
+    for i, name in enumerate(names):
+        if name == "history" and not spec.experience.history:
+            raise fault(f"hypotheses[{i}].name", "history needs experience.history; got none", "List its files there.")
+        if name.startswith("simulator:") and name not in simulators:
+            text = f"must be a simulator of experience.simulators; got {name!r}"
+            raise fault(f"hypotheses[{i}].name", text, nearest(name, simulators) if simulators else "List it there.")
+
+
+def _check_pool(spec: CampaignSpec) -> None:
+    if isinstance(spec.experiment, TableExperiment) and not spec.has_pool:
+        text = "table needs candidates: a table answers only for the configurations in it"
+        raise fault("experiment.type", text, f"Add `candidates: {spec.experiment.path}`.")
+
+
+def _check_schedule(spec: CampaignSpec) -> None:
+    if spec.schedule is not None and len(spec.schedule.split()) != 5:
+        text = f"must be a cron line with five fields, such as '0 6 * * 1-5'; got {spec.schedule!r}"
+        raise fault("schedule", text)

@@ -1,0 +1,124 @@
+"""What can be varied: the four kinds of parameters, and how a category is written as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from discovery.campaign.parts import Number, Part, Text, fault
+
+
+def category_text(value: object) -> str:
+    """Return a category as text: `1` for 1 and 1.0, `true` for True, else the text without outer blanks."""
+    if type(value).__name__ in ("bool", "bool_"):  # Python's and NumPy's
+        return "true" if value else "false"
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+    return str(value).strip()
+
+
+def _category(value: Any) -> Any:
+    if value is None:
+        raise fault("", "must be a category; got null", "Put quotes around it: 'null'.")
+    return value if isinstance(value, dict | list) else category_text(value)
+
+
+Category = Annotated[Text, BeforeValidator(_category)]
+
+
+class ContinuousParameter(Part):
+    """A number between two bounds.
+
+    Attributes:
+        name: Column of the tables.
+        bounds: Lowest and highest value, in `unit`.
+        unit: Unit of the values; for people.
+        scale: `log` where equal ratios matter equally; the encoding is then linear in the logarithm.
+    """
+
+    type: Literal["continuous"]
+    name: Text
+    bounds: tuple[Number, Number]
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> ContinuousParameter:
+        low, high = self.bounds
+        if not low < high:
+            raise fault("bounds", f"must be [low, high] with low below high; got [{low:g}, {high:g}]", "Swap them?")
+        if self.scale == "log" and low <= 0:
+            raise fault("bounds", f"must be above 0 on a log scale; got {low:g}", "Raise it or use scale: linear.")
+        return self
+
+
+class DiscreteParameter(Part):
+    """A number out of a list; the order of the numbers means something.
+
+    Attributes:
+        name: Column of the tables.
+        values: The numbers allowed, in `unit`; kept sorted.
+        unit: Unit of the values; for people.
+    """
+
+    type: Literal["discrete"]
+    name: Text
+    values: Annotated[tuple[Number, ...], Field(min_length=1)]
+    unit: str = ""
+
+    @field_validator("values")
+    @classmethod
+    def _sort_values(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        ordered = tuple(sorted(value + 0.0 for value in values))
+        for low, high in pairwise(ordered):
+            if high - low <= 1e-9 * max(abs(low), abs(high)):
+                raise fault("", f"must differ from each other; got {low:g} twice", "Remove one of them.")
+        return ordered
+
+
+class CategoricalParameter(Part):
+    """A name out of a list; names have no order.
+
+    Attributes:
+        name: Column of the tables.
+        values: The categories, as text.
+        descriptors: CSV file with numbers that describe each category, or None.
+    """
+
+    type: Literal["categorical"]
+    name: Text
+    values: Annotated[tuple[Category, ...], Field(min_length=1)]
+    descriptors: Text | None = None
+
+    @field_validator("values")
+    @classmethod
+    def _check_values(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            raise fault("", f"must differ from each other; got {twice[0]!r} twice", "Remove one of them.")
+        return values
+
+
+class MoleculeParameter(Part):
+    """A molecule written as SMILES; chosen from `candidates`.
+
+    Attributes:
+        name: Column of the tables that holds the SMILES.
+        fingerprint: How molecules become numbers.
+    """
+
+    type: Literal["molecule"]
+    name: Text
+    fingerprint: Text = "ecfp4"
+
+
+Parameter = Annotated[
+    ContinuousParameter | DiscreteParameter | CategoricalParameter | MoleculeParameter, Field(discriminator="type")
+]

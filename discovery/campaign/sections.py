@@ -1,0 +1,247 @@
+"""The smaller sections of a campaign file: outcomes, objectives, experience, budget, experiment, review, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from discovery.campaign.parts import Count, Number, Part, Positive, Text, fault
+
+Goal = Literal["maximize", "minimize", "match"]
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+class Outcome(Part):
+    """A quantity that is measured.
+
+    Attributes:
+        name: Column of the tables.
+        unit: Unit of the values; for people.
+        range: Lowest and highest value that can occur, or None where that is not known.
+    """
+
+    name: Text
+    unit: str = ""
+    range: tuple[Number, Number] | None = None
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Outcome:
+        _check_window("range", self.range)
+        return self
+
+
+class Objective(Part):
+    """What is wanted of one outcome.
+
+    Attributes:
+        name: The outcome.
+        goal: `maximize`, `minimize`, or `match` a target or a window.
+        target: The value to match, or None.
+        window: The lowest and highest value that match, or None.
+    """
+
+    name: Text
+    goal: Goal = "maximize"
+    target: Number | None = None
+    window: tuple[Number, Number] | None = None
+
+    @model_validator(mode="after")
+    def _check_goal(self) -> Objective:
+        n_given = (self.target is not None) + (self.window is not None)
+        if self.goal == "match" and n_given != 1:
+            raise fault("goal", "match must come with either target or window", "Give one of the two.")
+        if self.goal != "match" and n_given:
+            raise fault("goal", f"must be match where target or window is given; got {self.goal!r}")
+        _check_window("window", self.window)
+        return self
+
+
+class SimulatorRef(Part):
+    """A simulator that the campaign learns from; further keys override its settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Text
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Settings that differ from the simulator's own."""
+        return dict(self.model_extra or {})
+
+
+class CampaignRef(Part):
+    """An earlier campaign in the store that this one learns from."""
+
+    campaign: Text
+
+
+def _history_kind(value: Any) -> str:
+    return "campaign" if isinstance(value, Mapping | CampaignRef) else "file"
+
+
+HistoryRef = Annotated[
+    Annotated[Text, Tag("file")] | Annotated[CampaignRef, Tag("campaign")], Discriminator(_history_kind)
+]
+
+
+class Experience(Part):
+    """Where knowledge from before the campaign comes from.
+
+    Attributes:
+        simulators: Simulators by name.
+        history: Files with one task each, or campaigns of the store.
+    """
+
+    simulators: tuple[SimulatorRef, ...] = ()
+    history: tuple[HistoryRef, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Experience:
+        for i, ref in enumerate(self.simulators):
+            if ref.name in {other.name for other in self.simulators[:i]}:
+                raise fault(f"simulators[{i}].name", f"must differ from the others; got {ref.name!r} twice")
+        for i, item in enumerate(self.history):
+            if item in self.history[:i]:
+                raise fault(f"history[{i}]", f"must not repeat another entry; got {item!r} twice", "Remove one.")
+        return self
+
+
+class HypothesisRef(Part):
+    """A hypothesis that takes part in the belief, and its prior weight relative to the others."""
+
+    name: Text
+    weight: Positive = 1.0
+
+
+class AcquisitionOptions(Part):
+    """How proposals are chosen.
+
+    Attributes:
+        name: Acquisition function.
+        batch_size: Number of proposals per cycle.
+        discrimination: How much it counts to tell hypotheses apart, from 0 (not at all) to 1 (nothing else).
+        allow_replicates: Whether a configuration may be proposed again.
+    """
+
+    name: Text = "log_ei"
+    batch_size: Annotated[int, Field(strict=True, ge=1)] = 1
+    discrimination: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    allow_replicates: bool = False
+
+
+class Budget(Part):
+    """What the campaign may cost.
+
+    Attributes:
+        experiments: Number of experiments in all.
+        initial: How many of them are random, before the belief proposes.
+    """
+
+    experiments: Annotated[int, Field(strict=True, ge=1)] = 40
+    initial: Count = 0
+
+    @model_validator(mode="after")
+    def _check_initial(self) -> Budget:
+        if self.initial > self.experiments:
+            raise fault("initial", f"must be at most experiments ({self.experiments}); got {self.initial}")
+        return self
+
+
+class TableExperiment(Part):
+    """Trials are looked up in a table of measured configurations."""
+
+    type: Literal["table"]
+    path: Text
+
+
+class SimulatorExperiment(Part):
+    """Trials are run by a simulator: a dry run; further keys override its settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["simulator"]
+    name: Text
+    seed: Count = 0
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Settings that differ from the simulator's own."""
+        return dict(self.model_extra or {})
+
+
+class ManualExperiment(Part):
+    """Trials are made by people who fill in a table."""
+
+    type: Literal["manual"]
+    folder: Text | None = None
+
+
+class CommandExperiment(Part):
+    """Trials are made by a program: words of the command line, no shell."""
+
+    type: Literal["command"]
+    command: Annotated[tuple[Text, ...], Field(min_length=1)]
+    timeout: Text | None = None
+
+
+class HttpExperiment(Part):
+    """Trials are made by a laboratory behind a web address."""
+
+    type: Literal["http"]
+    url: Text
+    timeout: Text | None = None
+
+
+Experiment = Annotated[
+    TableExperiment | SimulatorExperiment | ManualExperiment | CommandExperiment | HttpExperiment,
+    Field(discriminator="type"),
+]
+
+
+class Review(Part):
+    """Whether people decide on proposals, and how long they have.
+
+    Attributes:
+        mode: `auto` approves every proposal, `required` waits for a person.
+        timeout: Time after which a proposal goes stale, such as `7d` or `12h`, or None for never.
+    """
+
+    mode: Literal["auto", "required"] = "auto"
+    timeout: Text | None = None
+
+    @model_validator(mode="after")
+    def _check_timeout(self) -> Review:
+        if self.timeout is not None:
+            duration_s(self.timeout, "timeout")
+        return self
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Time after which a proposal goes stale, seconds; None for never."""
+        return None if self.timeout is None else duration_s(self.timeout, "timeout")
+
+
+class Stop(Part):
+    """When the campaign ends before its budget does: at an outcome as good as `target`."""
+
+    target: Number | None = None
+
+
+def duration_s(text: str, key: str) -> float:
+    """Return the seconds in a duration such as `7d`, `12h`, `30m`, `45s` or `2w`.
+
+    Raises:
+        PydanticCustomError: If the text is no duration above zero; carries the key.
+    """
+    number, unit = text[:-1].strip(), text[-1:]
+    if unit not in _SECONDS or not number.replace(".", "", 1).isdecimal() or float(number) <= 0:
+        raise fault(key, f"must be a duration such as 7d, 12h or 30m; got {text!r}")
+    return float(number) * _SECONDS[unit]
+
+
+def _check_window(key: str, window: tuple[float, float] | None) -> None:
+    if window is not None and not window[0] < window[1]:
+        raise fault(key, f"must be [low, high] with low below high; got [{window[0]:g}, {window[1]:g}]")

@@ -1,0 +1,156 @@
+"""The campaign file as one frozen value: what can be varied, what is measured, what is wanted, where experience is.
+
+Validation here needs nothing but the file itself: no space is built, no table is read. Next in the tour:
+`discovery.space`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from discovery.campaign import consistency
+from discovery.campaign.constraints import ConstraintOrText, LinearText
+from discovery.campaign.parameters import CategoricalParameter, DiscreteParameter, Parameter
+from discovery.campaign.parts import Count, Part, Text, explain, nearest
+from discovery.campaign.sections import (
+    AcquisitionOptions,
+    Budget,
+    Experience,
+    Experiment,
+    HypothesisRef,
+    Objective,
+    Outcome,
+    Review,
+    Stop,
+)
+from discovery.errors import ConfigurationError
+
+MAX_PRODUCT = 200_000  # configurations that may be listed where no candidates are given
+
+
+class CampaignSpec(Part):
+    """Everything that a team writes down about a campaign (docs: the campaign file).
+
+    Raises:
+        pydantic.ValidationError: If a key is wrong; `from_mapping` turns it into a ConfigurationError.
+    """
+
+    name: Text
+    parameters: Annotated[tuple[Parameter, ...], Field(min_length=1)]
+    constraints: tuple[ConstraintOrText, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    outcome_constraints: tuple[LinearText, ...] = ()
+    candidates: Text | None = None
+    experience: Experience = Experience()
+    hypotheses: Literal["auto"] | Annotated[tuple[HypothesisRef, ...], Field(min_length=1)] = "auto"
+    acquisition: AcquisitionOptions = AcquisitionOptions()
+    budget: Budget = Budget()
+    experiment: Experiment | None = None
+    review: Review = Review()
+    stop: Stop = Stop()
+    schedule: Text | None = None
+    store: Text | None = None
+    seed: Count = 0
+
+    _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> CampaignSpec:
+        consistency.check(self)
+        return self
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], base_dir: Path | str = ".", source: str = "") -> CampaignSpec:
+        """Build a spec from a mapping with the keys of the campaign file.
+
+        Args:
+            data: The keys and their values.
+            base_dir: Folder that relative paths start from.
+            source: File that the mapping came from, for messages.
+
+        Raises:
+            ConfigurationError: If a key is unknown, missing or wrong; one sentence per fault.
+        """
+        try:
+            spec = cls.model_validate(data)
+        except ValidationError as error:
+            raise explain(error, data, source) from None
+        spec._base_dir = Path(base_dir).resolve()
+        return spec
+
+    @classmethod
+    def from_json(cls, text: str, base_dir: Path | str = ".") -> CampaignSpec:
+        """Build a spec from what `model_dump_json` wrote.
+
+        Raises:
+            ConfigurationError: If the text is no JSON or no campaign.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise ConfigurationError(f"A stored campaign must be JSON; {error}.") from None
+        return cls.from_mapping(data, base_dir)
+
+    @property
+    def base_dir(self) -> Path:
+        """Folder that relative paths start from: the folder of the campaign file."""
+        return self._base_dir
+
+    def resolve(self, path: str) -> Path:
+        """Return a path of the file as an absolute path."""
+        return self._base_dir / Path(path).expanduser()
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Names of the parameters in the order of the file."""
+        return [parameter.name for parameter in self.parameters]
+
+    @property
+    def objective(self) -> Objective:
+        """The one objective (several are not supported yet)."""
+        return self.objectives[0]
+
+    @property
+    def outcome_names(self) -> list[str]:
+        """Declared outcomes, then the names that objectives and outcome constraints use."""
+        used = [objective.name for objective in self.objectives]
+        used += [name for constraint in self.outcome_constraints for name in constraint.names]
+        return list(dict.fromkeys([outcome.name for outcome in self.outcomes] + used))
+
+    def outcome(self, name: str) -> Outcome:
+        """Return an outcome's details; one that is only used has neither unit nor range.
+
+        Raises:
+            ConfigurationError: If the campaign has no such outcome.
+        """
+        if name not in self.outcome_names:
+            raise ConfigurationError(
+                f"{name!r} must be an outcome of {self.name!r}.", nearest(name, self.outcome_names)
+            )
+        return next((outcome for outcome in self.outcomes if outcome.name == name), Outcome(name=name))
+
+    @cached_property
+    def spec_hash(self) -> str:
+        """Identity of what the file says: 16 hex digits, the same for the same content in any format or folder."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def n_combinations(self) -> int | None:
+        """Number of configurations where every parameter is a list of values, else None."""
+        sizes = [len(p.values) for p in self.parameters if isinstance(p, DiscreteParameter | CategoricalParameter)]
+        return math.prod(sizes) if len(sizes) == len(self.parameters) else None
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether configurations are chosen from a finite list: `candidates`, or a full product that is small."""
+        return self.candidates is not None or (self.n_combinations or MAX_PRODUCT + 1) <= MAX_PRODUCT

@@ -1,0 +1,65 @@
+"""What is well-formed and cannot be done yet: refused with the key, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from discovery.campaign.constraints import CardinalityConstraint, Constraint, ExcludeConstraint
+from discovery.campaign.parameters import ContinuousParameter, MoleculeParameter, Parameter
+from discovery.campaign.spec import CampaignSpec
+from discovery.errors import NotSupportedError
+
+ADAPTERS = ("table", "simulator")
+
+
+def check_supported(spec: CampaignSpec) -> None:
+    """Refuse what this release cannot do.
+
+    Raises:
+        NotSupportedError: Naming the first such key and what it holds.
+    """
+    for key, what, hint in _missing(spec):
+        raise NotSupportedError(f"{key}: {what} not supported yet.", hint)
+
+
+def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    """Yield key, what is missing and advice for everything that is not built."""
+    for i, parameter in enumerate(spec.parameters):
+        if isinstance(parameter, MoleculeParameter):
+            yield f"parameters[{i}].type", "molecule parameters are", "Use a categorical parameter with descriptors."
+    if not spec.has_pool:
+        yield from _missing_without_pool(spec)
+    if spec.outcome_constraints:
+        yield "outcome_constraints", "constraints on outcomes are", ""
+    if len(spec.objectives) > 1:
+        yield "objectives", "several objectives are", "Keep the one that matters most."
+    if spec.objective.goal == "match":
+        yield "objectives[0].goal", "goal match is", "Use maximize or minimize."
+    if spec.acquisition.discrimination > 0:
+        yield "acquisition.discrimination", "a discrimination above 0 is", "Leave it at 0."
+    if spec.experiment is not None and spec.experiment.type not in ADAPTERS:
+        advice = "Leave it out, and use `discovery propose` and `discovery ingest` by hand."
+        yield "experiment.type", f"{spec.experiment.type} is", advice
+    for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
+        if name not in ("no_transfer", "history") and not name.startswith("simulator:"):
+            yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", ""
+
+
+def _missing_without_pool(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    parameters = {parameter.name: parameter for parameter in spec.parameters}
+    for i, constraint in enumerate(spec.constraints):
+        reason = _why_not(constraint, [parameters[name] for name in constraint.names])
+        if reason:
+            yield f"constraints[{i}]", f"{reason} without candidates is", "List the candidates in a file."
+
+
+def _why_not(constraint: Constraint, used: list[Parameter]) -> str:
+    """Return what about a constraint is not built for spaces without a pool; empty where all is well."""
+    continuous = [parameter for parameter in used if isinstance(parameter, ContinuousParameter)]
+    if isinstance(constraint, CardinalityConstraint):
+        return "a cardinality constraint"
+    if isinstance(constraint, ExcludeConstraint):
+        return "an exclude constraint on a continuous parameter" if continuous else ""
+    if len(continuous) < len(used):
+        return "a constraint on a discrete parameter"
+    return "a constraint on a log-scale parameter" if any(p.scale == "log" for p in continuous) else ""

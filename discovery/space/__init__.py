@@ -1,0 +1,11 @@
+"""The border between tables of raw values and the unit cube: encoding, constraints, candidates.
+
+Next in the tour: `discovery.ingest`.
+"""
+
+from discovery.space.cells import CellFault
+from discovery.space.measured import MeasuredPool
+from discovery.space.pool import CandidatePool
+from discovery.space.space import Block, SearchSpace
+
+__all__ = ["Block", "CandidatePool", "CellFault", "MeasuredPool", "SearchSpace"]

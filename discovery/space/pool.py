@@ -1,0 +1,100 @@
+"""The candidates of a campaign as a list: each distinct configuration once, without its outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.campaign import CampaignSpec
+from discovery.errors import NoCandidateError
+from discovery.space.cells import column_of, refuse
+from discovery.space.codecs import ListedCodec
+from discovery.space.descriptors import read_table
+
+if TYPE_CHECKING:
+    from discovery.space.space import SearchSpace
+
+_HIDDEN_SUFFIXES = ("", "_sem", "_sd", "_pred")
+
+
+@dataclass(frozen=True, eq=False)
+class CandidatePool:
+    """Configurations that can be made.
+
+    Attributes:
+        frame: One row per distinct configuration: parameters as floats and text, further columns as read, outcomes
+            left out. The index holds `rows`.
+        X: Encoded configurations. Shape `n x d`.
+        keys: Identity of each configuration. Length `n`.
+        rows: Position in the file, from 0, of the first row of each configuration. Shape `n`.
+        n_infeasible: Rows left out because they break a constraint.
+        n_repeated: Rows left out because their configuration came before.
+    """
+
+    frame: pd.DataFrame
+    X: np.ndarray
+    keys: tuple[str, ...]
+    rows: np.ndarray
+    n_infeasible: int = 0
+    n_repeated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def from_spec(cls, spec: CampaignSpec, space: SearchSpace) -> CandidatePool | None:
+        """Read the candidates of a campaign, or list all configurations where these are finite and few.
+
+        Returns:
+            The pool, or None where there are no candidates and the space is continuous, mixed or too large.
+
+        Raises:
+            InputError: If the file lacks a column, or a cell is no number, out of bounds or not in the list.
+            NoCandidateError: If no row meets the constraints.
+        """
+        if spec.candidates is not None:
+            return pool_of(read_table(spec.resolve(spec.candidates)), spec, space, spec.candidates)
+        return pool_of(_product(space), spec, space, "the product of all values") if spec.has_pool else None
+
+
+def pool_of(table: pd.DataFrame, spec: CampaignSpec, space: SearchSpace, source: str) -> CandidatePool:
+    """Return the distinct, feasible configurations of a table.
+
+    Raises:
+        InputError: If a column is missing or a cell cannot be used; names the source.
+        NoCandidateError: If no row meets the constraints.
+    """
+    for name in space.names:
+        column_of(table, name, source)
+    refuse(space.check(table), source)
+    feasible = space.is_feasible(table)
+    if not feasible.any():
+        raise NoCandidateError(
+            f"{source} must hold a configuration that meets the constraints; none of {len(table)} rows does.",
+            "Relax a constraint or add candidates.",
+        )
+    keys = pd.Series(space.keys(table), dtype=object)
+    is_first = ~keys.where(feasible).duplicated().to_numpy() & feasible
+    rows = np.flatnonzero(is_first)
+    hidden = [f"{name}{suffix}" for name in spec.outcome_names for suffix in _HIDDEN_SUFFIXES]
+    frame = table.drop(columns=hidden, errors="ignore")
+    frame[list(space.names)] = space.typed(table)
+    frame = frame.iloc[rows]
+    return CandidatePool(
+        frame=frame.set_axis(rows),
+        X=space.encode(frame),
+        keys=tuple(keys[rows]),
+        rows=rows,
+        n_infeasible=int((~feasible).sum()),
+        n_repeated=int(feasible.sum()) - len(rows),
+    )
+
+
+def _product(space: SearchSpace) -> pd.DataFrame:
+    """Return every combination of listed values."""
+    codecs = [codec for codec in space.codecs if isinstance(codec, ListedCodec)]
+    codes = np.indices([len(codec.labels) for codec in codecs]).reshape(len(codecs), -1)
+    return pd.DataFrame({codec.name: codec.column(c) for codec, c in zip(codecs, codes, strict=True)})

@@ -1,0 +1,278 @@
+"""The search space: the one border between tables of raw values and points of the unit cube.
+
+Next in the tour: `discovery.ingest` on the way in, `discovery.belief` on the way on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from discovery.campaign import (
+    CampaignSpec,
+    CategoricalParameter,
+    Constraint,
+    ContinuousParameter,
+    DiscreteParameter,
+    Parameter,
+    check_supported,
+)
+from discovery.errors import InputError, NotSupportedError
+from discovery.shapes import check_shape
+from discovery.space.cells import CellFault, column_of, refuse
+from discovery.space.codecs import (
+    Codec,
+    Kind,
+    ListedCodec,
+    categorical_codec,
+    continuous_codec,
+    discrete_codec,
+)
+from discovery.space.constraints import EncodedConstraint, Polytope, encode_constraint, meets
+from discovery.space.descriptors import read_descriptors
+from discovery.space.sampling import draw_feasible, list_choices
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where a parameter stands in the encoding.
+
+    Attributes:
+        name: The parameter.
+        kind: `continuous`, `discrete` or `categorical`.
+        start: First encoded coordinate.
+        stop: One past the last encoded coordinate.
+        n_values: Number of listed values; 0 for a continuous parameter.
+        values: The listed values; empty for a continuous parameter.
+    """
+
+    name: str
+    kind: Kind
+    start: int
+    stop: int
+    n_values: int
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """What can be varied, encoded.
+
+    Attributes:
+        codecs: One per parameter, in the order of the campaign file.
+        constraints: What configurations must hold, in raw units.
+        is_pooled: Whether configurations are chosen from a finite list; then constraints filter the list.
+    """
+
+    codecs: tuple[Codec, ...]
+    constraints: tuple[Constraint, ...] = ()
+    is_pooled: bool = False
+
+    @classmethod
+    def from_spec(cls, spec: CampaignSpec) -> SearchSpace:
+        """Build the space of a campaign; reads descriptor files.
+
+        Raises:
+            ConfigurationError: If a descriptor file does not fit, or constraints cannot be met together.
+            NotSupportedError: If a parameter or constraint is of a kind that is not built.
+        """
+        check_supported(spec)
+        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.constraints, spec.has_pool)
+        if not space.is_pooled:
+            _ = space.polytope  # refuses constraints that contradict each other
+        return space
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return tuple(codec.name for codec in self.codecs)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Where each parameter stands in the encoding."""
+        stops = np.cumsum([codec.n_dims for codec in self.codecs]).tolist()
+        return tuple(
+            Block(codec.name, codec.kind, stop - codec.n_dims, stop, len(codec.values), codec.values)
+            for codec, stop in zip(self.codecs, stops, strict=True)
+        )
+
+    @property
+    def n_dims(self) -> int:
+        """Number of encoded coordinates `d`."""
+        return self.blocks[-1].stop
+
+    @cached_property
+    def schema_hash(self) -> str:
+        """Identity of the encoding, 16 hex digits: the same parameters give the same hash."""
+        parts = [
+            [codec.name, codec.kind, codec.values, codec.table.round(9).tolist()]
+            if isinstance(codec, ListedCodec)
+            else repr(codec)
+            for codec in self.codecs
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def check(self, frame: pd.DataFrame) -> list[CellFault]:
+        """Return every cell of the parameters' columns that cannot be used, in the order of the rows.
+
+        Raises:
+            InputError: If a parameter's column is missing or stands there twice.
+        """
+        return sorted(self._read(frame)[1], key=lambda fault: fault.row)
+
+    def encode(self, frame: pd.DataFrame) -> np.ndarray:
+        """Turn configurations into points.
+
+        Args:
+            frame: One configuration per row, raw values; further columns are ignored.
+
+        Returns:
+            Points. Shape `n x d`; unit cube; float64.
+
+        Raises:
+            InputError: If a column is missing, or a cell is no number, out of bounds or not in the list.
+        """
+        return self._encode(self._canonical(frame))
+
+    def decode(self, X: np.ndarray) -> pd.DataFrame:
+        """Turn points into valid configurations.
+
+        Takes the nearest value of every list, clips to bounds and rounds to 12 significant digits; where constraints
+        are linear in the encoding and there is no pool, a point that breaks them is brought in.
+
+        Args:
+            X: Points. Shape `n x d`.
+
+        Returns:
+            One configuration per row: floats, and categories as text.
+
+        Raises:
+            InputError: If X has another shape or holds NaN.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        check_shape("X", X, "n x d", d=self.n_dims)
+        if not np.isfinite(X).all():
+            raise InputError("X must be finite to be decoded; got NaN or infinity.")
+        if self.polytope is not None and not self.is_pooled:
+            X = X.copy()
+            X[:, self.polytope.dims] = self.polytope.pull(X[:, self.polytope.dims])
+        pairs = zip(self.codecs, self.blocks, strict=True)
+        return self._frame([codec.decode(X[:, block.start : block.stop]) for codec, block in pairs])
+
+    def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the parameters' columns with floats and listed categories in place of whatever was written.
+
+        Raises:
+            InputError: Like `encode`.
+        """
+        return self._frame(self._canonical(frame))
+
+    def keys(self, frame: pd.DataFrame) -> list[str]:
+        """Return the identity of each configuration: equal configurations have equal keys, however they are written.
+
+        Example of a key: `catalyst="P1-L1"; temperature=30`.
+
+        Raises:
+            InputError: Like `encode`.
+        """
+        keys = np.full(len(frame), "", dtype=object)
+        for codec, values in zip(self.codecs, self._canonical(frame), strict=True):
+            keys = keys + f"; {codec.name}=" + codec.texts(values).astype(object)
+        return [key[2:] for key in keys]
+
+    def is_feasible(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return where configurations meet all constraints. Shape `n`, bool.
+
+        Raises:
+            InputError: Like `encode`.
+        """
+        return meets(self.constraints, self.codecs, self._canonical(frame))
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw configurations that meet all constraints, uniform in the encoding.
+
+        Returns:
+            Points of valid configurations. Shape `n x d`. Same generator state, same points.
+
+        Raises:
+            NoCandidateError: If the constraints leave too little to be found by chance.
+        """
+        return draw_feasible(self, n, rng)
+
+    @property
+    def inequality_constraints(self) -> list[EncodedConstraint]:
+        """Indices, coefficients and right-hand side of `sum(coefficient * x) >= rhs` over encoded coordinates."""
+        return [encoded for relation, encoded in self._linear if relation == ">="]
+
+    @property
+    def equality_constraints(self) -> list[EncodedConstraint]:
+        """Indices, coefficients and right-hand side of `sum(coefficient * x) == rhs` over encoded coordinates."""
+        return [encoded for relation, encoded in self._linear if relation == "=="]
+
+    @cached_property
+    def polytope(self) -> Polytope | None:
+        """What the linear constraints leave of the unit cube, or None where there is no such constraint."""
+        if not self._linear:
+            return None
+        return Polytope.build(self.inequality_constraints, self.equality_constraints)
+
+    @cached_property
+    def nonlinear_constraints(self) -> tuple[Constraint, ...]:
+        """Constraints that are not linear in the encoding; configurations are filtered by them."""
+        return tuple(c for c in self.constraints if encode_constraint(c, self.codecs, self._starts) is None)
+
+    def fixed_choices(self) -> list[dict[int, float]]:
+        """Return the coordinates of every allowed combination of the discrete and categorical parameters.
+
+        Returns:
+            One mapping of coordinate to value per combination; empty where all parameters are continuous.
+
+        Raises:
+            NotSupportedError: If there are more than 1000 combinations.
+            NoCandidateError: If the constraints leave none.
+        """
+        return list_choices(self)
+
+    @cached_property
+    def _linear(self) -> tuple[tuple[str, EncodedConstraint], ...]:
+        encoded = [encode_constraint(constraint, self.codecs, self._starts) for constraint in self.constraints]
+        return tuple(item for item in encoded if item is not None)
+
+    @property
+    def _starts(self) -> list[int]:
+        return [block.start for block in self.blocks]
+
+    def _read(self, frame: pd.DataFrame) -> tuple[list[np.ndarray], list[CellFault]]:
+        """Return canonical values and faults of all parameters."""
+        read = [codec.read(column_of(frame, codec.name)) for codec in self.codecs]
+        return [values for values, _ in read], [fault for _, faults in read for fault in faults]
+
+    def _canonical(self, frame: pd.DataFrame) -> list[np.ndarray]:
+        values, faults = self._read(frame)
+        refuse(sorted(faults, key=lambda fault: fault.row))
+        return values
+
+    def _encode(self, canonical: Sequence[np.ndarray]) -> np.ndarray:
+        return np.hstack([codec.encode(values) for codec, values in zip(self.codecs, canonical, strict=True)])
+
+    def _frame(self, canonical: Sequence[np.ndarray]) -> pd.DataFrame:
+        return pd.DataFrame({codec.name: codec.column(v) for codec, v in zip(self.codecs, canonical, strict=True)})
+
+
+def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
+    match parameter:
+        case ContinuousParameter():
+            return continuous_codec(parameter)
+        case DiscreteParameter():
+            return discrete_codec(parameter)
+        case CategoricalParameter(descriptors=None):
+            return categorical_codec(parameter)
+        case CategoricalParameter(descriptors=str() as path):
+            return categorical_codec(parameter, read_descriptors(parameter, spec.resolve(path)))
+    raise NotSupportedError(f"{parameter.name!r}: {parameter.type} parameters are not supported yet.")
