@@ -54,6 +54,10 @@ class StoreLockedError(StoreError):
     """Another process holds the database: try again later."""
 
 
+class LeaseError(StoreError):
+    """Another live owner holds the lease: wait for it, or for its expiry."""
+
+
 class CheckpointError(DiscoveryError):
     """A checkpoint is damaged, of another space, or of another family."""
 

@@ -1,0 +1,139 @@
+"""Raw rows into checked measurements: one bad cell keeps one row out, and says why; the others land.
+
+A row whose outcome is blank or `PENDING` is not measured yet and is counted, nothing more. Next in the tour:
+`discovery.store.measurements`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.errors import InputError
+from discovery.ingest.records import CheckedRows, RejectedRow
+from discovery.space.cells import CellFault, faults_where, is_blank, read_numbers
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.ingest.records import RawRows
+    from discovery.space import SearchSpace
+
+PENDING = "PENDING"
+"""What a laboratory writes where an outcome is not measured yet."""
+IDS = ("proposal_id", "trial_id")
+_CENSORED = r"\s*[<>≤≥]=?\s*[-+.\d].*"
+
+
+def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedRows:
+    """Check every cell of raw rows against a campaign.
+
+    Args:
+        raw: What `read_rows` gave.
+        spec: The campaign; every outcome that it names must have a column.
+        space: Its search space; every parameter must have a column.
+
+    Returns:
+        Rows that may land, and an entry for each cell that keeps a row out. A row outside the constraints may land, and
+        so may an outcome outside its declared range: what was measured was measured.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    _check_columns(raw, [*space.names, *spec.outcome_names])
+    pending = _is_pending(raw.frame[spec.outcome_names])
+    rows = raw.frame[~pending]
+    sem_names = [f"{name}_sem" for name in spec.outcome_names if f"{name}_sem" in rows]
+    outcomes, outcome_faults = _read_outcomes(rows, spec.outcome_names)
+    sems, sem_faults = _read_sems(rows, sem_names)
+    faults = [*space.check(rows), *outcome_faults, *sem_faults]
+    good = np.ones(len(rows), dtype=bool)
+    good[[fault.row for fault in faults]] = False
+    kept = rows[good].reset_index(drop=True)
+    numbers = pd.concat([outcomes, sems], axis="columns")[good].reset_index(drop=True)
+    typed = space.typed(kept)
+    ids = [name for name in IDS if name in kept]
+    known = {*typed.columns, *numbers.columns, *ids}
+    return CheckedRows(
+        frame=pd.concat([typed, numbers, kept[ids].apply(_id_texts)], axis="columns"),
+        keys=tuple(space.keys(typed)),
+        row_numbers=tuple(rows.index[good].tolist()),
+        extra=kept[[name for name in kept.columns if name not in known]],
+        rejected=_rejected(raw, faults, rows.index),
+        source=raw.source,
+        content_hash=raw.content_hash,
+        n_pending=int(pending.sum()),
+        n_out_of_range=int(_is_out_of_range(numbers, spec).sum()),
+        file=raw.file,
+    )
+
+
+def _check_columns(raw: RawRows, wanted: list[str]) -> None:
+    lacking = [name for name in wanted if name not in raw.frame]
+    if not lacking:
+        return
+    near = difflib.get_close_matches(lacking[0], map(str, raw.frame.columns), n=1)
+    raise InputError(
+        f"{raw.source} must have the columns {', '.join(map(repr, lacking))}; got {', '.join(raw.frame.columns)}.",
+        f"Rename {near[0]!r} to {lacking[0]!r}?" if near else "Add them; nothing was ingested.",
+    )
+
+
+def _is_pending(cells: pd.DataFrame) -> np.ndarray:
+    """Return where any outcome is blank or `PENDING`. Shape `n`."""
+    waiting = [is_blank(cells[name]) | _matches(cells[name], rf"\s*{PENDING}\s*") for name in cells]
+    return np.logical_or.reduce(waiting)
+
+
+def _read_outcomes(rows: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, list[CellFault]]:
+    """Read outcome columns as numbers; a censored value says that it is one."""
+    columns, faults = {}, []
+    for name in names:
+        cells = rows[name].reset_index(drop=True)
+        is_censored = _matches(cells, _CENSORED)
+        columns[name], wrong = read_numbers(cells)
+        faults += [fault for fault in wrong if not is_censored[fault.row]]
+        faults += faults_where(is_censored, cells, "must be a number; censored values are not supported yet")
+    return pd.DataFrame(columns), faults
+
+
+def _read_sems(rows: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, list[CellFault]]:
+    """Read columns of standard errors; a blank one is not known."""
+    columns, faults = {}, []
+    for name in names:
+        cells = rows[name].reset_index(drop=True)
+        given = ~is_blank(cells)
+        columns[name], wrong = read_numbers(cells)
+        faults += [fault for fault in wrong if given[fault.row]]
+        faults += faults_where(columns[name] <= 0, cells, "must be above 0, or blank where it is not known")
+    return pd.DataFrame(columns, index=range(len(rows))), faults
+
+
+def _is_out_of_range(numbers: pd.DataFrame, spec: CampaignSpec) -> np.ndarray:
+    """Return where any outcome is outside its declared range. Shape `n`."""
+    outside = np.zeros(len(numbers), dtype=bool)
+    for name in spec.outcome_names:
+        declared = spec.outcome(name).range
+        if declared is not None:
+            outside |= ~numbers[name].between(*declared).to_numpy(dtype=bool)
+    return outside
+
+
+def _rejected(raw: RawRows, faults: Iterable[CellFault], row_numbers: pd.Index) -> tuple[RejectedRow, ...]:
+    """Return malformed rows and faulty cells by the row numbers of the source, in its order."""
+    found = [RejectedRow(int(row_numbers[f.row]), f.column, f.value, f.reason) for f in faults]
+    return tuple(sorted([*raw.malformed, *found], key=lambda cell: cell.row_number))
+
+
+def _matches(cells: pd.Series, pattern: str) -> np.ndarray:
+    """Return where a cell's text is of a form, whatever the case. Shape `n`."""
+    return cells.astype(str).str.fullmatch(pattern, case=False).to_numpy(dtype=bool)
+
+
+def _id_texts(cells: pd.Series) -> pd.Series:
+    """Return ids as text, None where there is none."""
+    texts = cells.astype(object).map(lambda cell: str(cell).strip() or None, na_action="ignore")
+    return texts.where(texts.notna(), None)

@@ -1,0 +1,232 @@
+"""Measurements: what the laboratory found, once each, never changed; and the rows that were refused.
+
+Ingestion may be repeated at will: a trial's result lands once, a file's row lands once, and a file that has grown adds
+its new rows only. Replicates are rows of their own. Next in the tour: `discovery.space`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discovery.errors import InputError
+from discovery.lifecycle import ProposalStatus, TrialStatus
+from discovery.store.base import StorePart, typed
+from discovery.store.codec import rows_to_json, widen
+from discovery.store.records import IngestReport
+from discovery.store.sql import fetch_frame, run_on_frame
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from discovery.ingest.records import CheckedRows
+
+_KEYED = """
+CREATE OR REPLACE TEMP TABLE keyed AS
+SELECT i.*,
+       sha256(concat_ws(chr(31), $campaign,
+              CASE WHEN trial_id IS NULL THEN concat_ws(chr(31), 'row', $source_hash, row_number::VARCHAR)
+                   ELSE concat_ws(chr(31), 'trial', trial_id) END)) AS content_key,
+       CASE WHEN $file <> '' AND trial_id IS NULL
+            THEN sha256(concat_ws(chr(31), $campaign, $file, key, outcomes, sems, coalesce(proposal_id, ''),
+                        (row_number() OVER same_content)::VARCHAR)) END AS row_digest
+FROM incoming i
+WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number)
+"""
+_FRESH = """
+CREATE OR REPLACE TEMP TABLE fresh AS
+SELECT k.*, coalesce((SELECT max(position) FROM measurements WHERE campaign = $campaign), 0)
+            + row_number() OVER (ORDER BY k.row_number) AS position
+FROM (SELECT * FROM keyed QUALIFY row_number() OVER (PARTITION BY content_key ORDER BY row_number) = 1) k
+WHERE NOT EXISTS (SELECT 1 FROM measurements m WHERE m.content_key = k.content_key)
+  AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.row_digest = k.row_digest)
+"""
+_LAND = """
+INSERT INTO measurements
+    (measurement_id, campaign, position, content_key, row_digest, key, configuration, outcomes, sems, extra,
+     proposal_id, trial_id, source, source_hash, row_number, ingested_at)
+SELECT format('{}-m{:04d}', $campaign, f.position), $campaign, f.position, f.content_key, f.row_digest, f.key,
+       f.configuration, f.outcomes, f.sems, f.extra, coalesce(f.proposal_id, t.proposal_id), f.trial_id, $source,
+       $source_hash, f.row_number, now()
+FROM fresh f LEFT JOIN trials t ON t.trial_id = f.trial_id AND t.campaign = $campaign
+"""
+_LANDED = """
+SELECT m.measurement_id, m.proposal_id, m.trial_id, coalesce(p.status, '') AS status
+FROM measurements m JOIN fresh f USING (content_key)
+LEFT JOIN proposals p ON p.proposal_id = m.proposal_id AND p.campaign = m.campaign
+ORDER BY m.position
+"""
+_COMPLETE = """
+UPDATE trials SET status = $completed, finished_at = now()
+WHERE campaign = $campaign AND status = $running
+  AND (trial_id IN (SELECT trial_id FROM fresh) OR proposal_id IN (SELECT proposal_id FROM fresh))
+"""
+_REJECT = """
+INSERT INTO rejected_rows (campaign, source, source_hash, row_number, column_name, value, reason, rejected_at)
+SELECT $campaign, $source, $source_hash, row_number, "column", value, reason, now() FROM incoming
+ON CONFLICT DO NOTHING
+"""
+_SUPERSEDE = """
+INSERT INTO measurements
+    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, extra,
+     proposal_id, trial_id, source, source_hash, row_number, supersedes, reason, ingested_at)
+SELECT format('{}-m{:04d}-r{}', m.campaign, m.position, (SELECT count(*) FROM measurements s
+              WHERE s.campaign = m.campaign AND s.position = m.position)), m.campaign, m.position,
+       sha256(concat_ws(chr(31), 'supersedes', m.measurement_id)), i.key, i.configuration, i.outcomes, i.sems, i.extra,
+       coalesce(i.proposal_id, m.proposal_id), coalesce(i.trial_id, m.trial_id), $source, $source_hash, i.row_number,
+       m.measurement_id, $reason, now()
+FROM incoming i JOIN measurements m ON m.measurement_id = $measurement_id
+RETURNING measurement_id
+"""
+
+
+class Measurements(StorePart):
+    """Measurements and rejected rows in the store."""
+
+    def add_measurements(self, campaign: str, checked: CheckedRows, source: str = "") -> IngestReport:
+        """Ingest checked rows in one transaction: good rows land once, refused rows are kept with their reasons.
+
+        A row that names a running trial, or a proposal with a running trial, completes the trial.
+
+        Args:
+            campaign: Whose measurements they are.
+            checked: What `ingest.check_rows` gave.
+            source: Where they come from; default `checked.source`.
+
+        Returns:
+            What landed and what did not.
+
+        Raises:
+            InputError: If no such campaign is registered.
+        """
+        with self.database.transaction() as connection:
+            words = {"campaign": campaign, "source": source or checked.source, "source_hash": checked.content_hash}
+            incoming = _incoming(checked, *self._columns(campaign))
+            keyed = {"campaign": campaign, "source_hash": checked.content_hash, "file": checked.file}
+            run_on_frame(connection, incoming, _KEYED, keyed)
+            connection.execute(_FRESH, {"campaign": campaign})
+            connection.execute(_LAND, words)
+            landed = fetch_frame(connection, _LANDED)
+            connection.execute(
+                _COMPLETE,
+                {"campaign": campaign, "completed": str(TrialStatus.COMPLETED), "running": str(TrialStatus.RUNNING)},
+            )
+            _keep_rejected(connection, checked, words)
+        return IngestReport(
+            n_added=len(landed),
+            n_duplicates=len(incoming) - len(landed),
+            n_rejected=checked.n_rejected,
+            measurement_ids=tuple(landed["measurement_id"]),
+            n_pending=checked.n_pending,
+            n_out_of_range=checked.n_out_of_range,
+            n_unproposed=int((landed["status"] != ProposalStatus.APPROVED).sum()),
+        )
+
+    def measurements(self, campaign: str) -> pd.DataFrame:
+        """Return a campaign's measurements in the order of ingestion; superseded ones are left out.
+
+        Returns:
+            One row per measurement: `measurement_id`, `position` (from 1), `key`, a column per parameter (float64 or
+            text), a column per outcome (float64), `<y>_sem` columns where any was given, `proposal_id`, `trial_id`,
+            `source` and `ingested_at` (UTC).
+
+        Raises:
+            InputError: If no such campaign is registered.
+        """
+        with self.database.transaction():
+            parameters, outcomes = self._columns(campaign)
+            rows = self._frame(
+                """SELECT measurement_id, position, key, configuration, outcomes, sems, proposal_id, trial_id, source,
+                          ingested_at FROM v_measurements WHERE campaign = $campaign ORDER BY position""",
+                campaign=campaign,
+            )
+        sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
+        return pd.concat(
+            [
+                rows[["measurement_id", "position", "key"]],
+                typed(widen(rows, "configuration", list(parameters)), parameters),
+                widen(rows, "outcomes", outcomes).astype("float64"),
+                sems,
+                rows[["proposal_id", "trial_id", "source", "ingested_at"]],
+            ],
+            axis="columns",
+        )
+
+    def supersede(self, measurement_id: str, checked: CheckedRows, reason: str) -> str:
+        """Correct a measurement: the new row takes its place and position, the old one is kept.
+
+        Args:
+            measurement_id: The measurement that is wrong.
+            checked: Exactly one row, without a fault.
+            reason: Why.
+
+        Returns:
+            The id of the correction.
+
+        Raises:
+            InputError: If the measurement is unknown or superseded already, the reason is empty, or it is not one row.
+        """
+        if not reason.strip():
+            raise InputError(f"A correction of {measurement_id} must say why; got an empty reason.")
+        if len(checked.frame) != 1 or checked.rejected:
+            raise InputError(
+                f"A correction of {measurement_id} must be one faultless row; got {len(checked.frame)} rows and "
+                f"{checked.n_rejected} refused."
+            )
+        with self.database.transaction() as connection:
+            row = self._one("SELECT campaign FROM v_measurements WHERE measurement_id = $id", id=measurement_id)
+            if row is None:
+                raise InputError(
+                    f"A measurement to correct must exist and not be corrected already; got {measurement_id!r}.",
+                    "Name the latest correction.",
+                )
+            incoming = _incoming(checked, *self._columns(row["campaign"]))
+            words = {
+                "measurement_id": measurement_id,
+                "reason": reason,
+                "source": checked.source,
+                "source_hash": checked.content_hash,
+            }
+            return str(run_on_frame(connection, incoming, _SUPERSEDE, words)[0][0])
+
+    def rejected_rows(self, campaign: str) -> pd.DataFrame:
+        """Return the refused cells of a campaign: source, row_number, column, value, reason, rejected_at."""
+        return self._frame(
+            """SELECT source, row_number, column_name AS "column", value, reason, rejected_at FROM rejected_rows
+               WHERE campaign = $campaign ORDER BY rejected_at, source, row_number, column_name""",
+            campaign=campaign,
+        )
+
+
+def _incoming(checked: CheckedRows, parameters: dict[str, str], outcomes: list[str]) -> pd.DataFrame:
+    """Return checked rows as the table that is inserted: JSON where the shape varies."""
+    frame = checked.frame
+    lacking = [name for name in [*parameters, *outcomes] if name not in frame]
+    if lacking:
+        raise InputError(f"Checked rows must have every column of the campaign; got none named {', '.join(lacking)}.")
+    sems = frame[[f"{name}_sem" for name in outcomes if f"{name}_sem" in frame]]
+    missing = pd.Series([None] * len(frame), index=frame.index, dtype="object")
+    return pd.DataFrame(
+        {
+            "row_number": pd.array(checked.row_numbers, dtype="int64"),
+            "key": pd.array(checked.keys, dtype="str"),
+            "configuration": pd.array(rows_to_json(frame[list(parameters)]), dtype="str"),
+            "outcomes": pd.array(rows_to_json(frame[outcomes]), dtype="str"),
+            "sems": pd.array(rows_to_json(sems.rename(columns=_without_suffix), skip_missing=True), dtype="str"),
+            "extra": pd.array(rows_to_json(checked.extra, skip_missing=True), dtype="str"),
+            "proposal_id": frame.get("proposal_id", missing).astype("str").array,
+            "trial_id": frame.get("trial_id", missing).astype("str").array,
+        }
+    )
+
+
+def _without_suffix(name: str) -> str:
+    return name.removesuffix("_sem")
+
+
+def _keep_rejected(connection: duckdb.DuckDBPyConnection, checked: CheckedRows, words: dict[str, str]) -> None:
+    if checked.rejected:
+        frame = pd.DataFrame([asdict(cell) for cell in checked.rejected])
+        run_on_frame(connection, frame, _REJECT, words)
