@@ -68,7 +68,7 @@ def backtest(
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> BacktestResult:
-    """Replay a campaign whose candidates all have measured outcomes.
+    """Replay a campaign whose candidates have measured outcomes; candidates without one are left out.
 
     Args:
         spec: The campaign.
@@ -82,7 +82,7 @@ def backtest(
 
     Raises:
         ConfigurationError: If a method is unknown, or named twice.
-        InputError: If a candidate has no measured outcome.
+        InputError: If a cell of the candidates or their outcomes is wrong.
         DiscoveryError: If a method fails; the message names method and seed.
     """
     options = options or BacktestOptions()
@@ -108,7 +108,8 @@ def backtest(
         pool=context.pool.frame[list(context.space.names)].reset_index(drop=True),
         pool_rows=np.asarray(context.pool.rows),
         pool_outcomes=outcomes,
-        unit=spec.outcome(context.outcome).unit or "",
+        unit=spec.outcome(context.outcome).unit,
+        parameter_units={p.name: u for p in spec.parameters if (u := getattr(p, "unit", ""))},
         versions=versions(),
     )
 

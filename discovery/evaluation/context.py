@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from discovery.campaign import CampaignSpec
-from discovery.errors import ConfigurationError, InputError
-from discovery.evaluation.methods import BacktestContext, Method, Predictor, Progress
+from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.evaluation.methods import BacktestContext, Goal, Method, Predictor, Progress
 from discovery.space import CandidatePool, MeasuredPool, SearchSpace
-from discovery.tasks.history import read_history
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -27,7 +26,7 @@ M = TypeVar("M", Method, Predictor)
 def open_campaign(
     spec: CampaignSpec, n_experiments: int, device: str, store: Store | None = None
 ) -> tuple[BacktestContext, np.ndarray]:
-    """Open a campaign whose candidates all have measured outcomes.
+    """Open a campaign whose candidates have measured outcomes; candidates without one are left out.
 
     Args:
         spec: The campaign.
@@ -39,26 +38,20 @@ def open_campaign(
         What methods may know, and the outcome of each candidate, raw units, replicates averaged. Shape `n`.
 
     Raises:
-        ConfigurationError: If the history names the very campaign that is replayed.
-        InputError: If a candidate has no measured outcome.
+        ConfigurationError: If the history holds a copy of the file that is replayed.
+        NotSupportedError: If the objective is neither to maximize nor to minimize.
+        InputError: If a cell of the candidates or their outcomes is wrong.
     """
     _check_history(spec)
     space = SearchSpace.from_spec(spec)
     measured = MeasuredPool.from_spec(spec, space)
     outcome = spec.objective.name
     outcomes = np.asarray(measured.outcomes[outcome], dtype=float)
-    missing = np.flatnonzero(~np.isfinite(outcomes))
-    if len(missing):
-        raise InputError(
-            f"Every candidate must have a measured {outcome} to be replayed; got none at data row "
-            f"{int(measured.rows[missing[0]]) + 1} and {len(missing) - 1} others of campaign {spec.name}.",
-            "Leave these rows out of the candidates file.",
-        )
     context = BacktestContext(
         spec=spec,
         space=space,
         pool=CandidatePool(frame=measured.frame, X=measured.X, keys=measured.keys, rows=measured.rows),
-        goal=spec.objective.goal,
+        goal=_goal(spec),
         outcome=outcome,
         outcome_range=spec.outcome(outcome).range,
         load_history=partial(_load_history, spec, space, store),
@@ -91,22 +84,31 @@ def prepare_all(methods: dict[str, M], context: BacktestContext, progress: Progr
     return seconds
 
 
+def _goal(spec: CampaignSpec) -> Goal:
+    """Return the goal of the objective."""
+    goal = spec.objective.goal
+    if goal == "match":
+        raise NotSupportedError(
+            f"objectives[0].goal must be maximize or minimize to be replayed; got match in {spec.name}."
+        )
+    return goal
+
+
 def _load_history(spec: CampaignSpec, space: SearchSpace, store: Store | None) -> Sequence[Task]:
     """Read the earlier tasks that the campaign names."""
+    from discovery.tasks.history import read_history  # loads torch
+
     return read_history(spec.experience.history, spec, space, store=store).tasks
 
 
 def _check_history(spec: CampaignSpec) -> None:
-    """Refuse a history that holds the answers: the replayed campaign itself, or a copy of its file."""
-    answers = [p for p in (spec.candidates, getattr(spec.experiment, "path", None)) if p]
+    """Refuse a history that holds the answers under another name: a copy of the file that is replayed."""
+    answers = [path for path in (spec.candidates, getattr(spec.experiment, "path", None)) if path]
     hidden = {_content_hash(spec.resolve(path)) for path in answers}
     for entry in spec.experience.history:
-        is_itself = entry.campaign == spec.name if not isinstance(entry, str) else False
-        is_copy = isinstance(entry, str) and _content_hash(spec.resolve(entry)) in hidden
-        if is_itself or is_copy:
-            named = entry if isinstance(entry, str) else entry.campaign
+        if isinstance(entry, str) and _content_hash(spec.resolve(entry)) in hidden:
             raise ConfigurationError(
-                f"experience.history must not hold the outcomes that are replayed; got {named} in {spec.name}.",
+                f"experience.history must not hold the outcomes that are replayed; got a copy, {entry}, in {spec.name}.",
                 "Remove it from the history.",
             )
 

@@ -116,7 +116,7 @@ def evaluate(
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
-    """Score predictions on held-out rows of a campaign whose candidates all have measured outcomes.
+    """Score predictions on held-out rows of a campaign whose candidates have measured outcomes.
 
     Args:
         spec: The campaign.
@@ -130,7 +130,7 @@ def evaluate(
 
     Raises:
         ConfigurationError: If a method is unknown, or a support leaves no row to predict.
-        InputError: If a candidate has no measured outcome.
+        InputError: If a cell of the candidates or their outcomes is wrong.
     """
     options = options or EvaluateOptions()
     made = make_all(methods, load_predictor)
@@ -151,7 +151,6 @@ def evaluate(
         if progress is not None:
             progress(f"{plans[i][0]}, seed {plans[i][1]}", len(scored) / len(plans))
     runs = {name: [scored[i] for i, (owner, _) in enumerate(plans) if owner == name] for name in made}
-    unit = spec.outcome(context.outcome).unit or ""
     return EvaluateResult(
         campaign=spec.name,
         outcome=context.outcome,
@@ -161,7 +160,7 @@ def evaluate(
         seeds=options.seeds,
         runs=runs,
         meta_train_s=seconds,
-        unit=unit,
+        unit=spec.outcome(context.outcome).unit,
     )
 
 

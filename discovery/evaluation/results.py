@@ -111,6 +111,7 @@ class BacktestResult:
         pool_rows: Row position in the candidates file of each row of `pool`. Shape `n`.
         pool_outcomes: Measured outcome of each row of `pool`, raw units. Shape `n`.
         unit: Unit of the outcome; may be empty.
+        parameter_units: Units of the parameters that have one.
         versions: Versions of what computed it.
     """
 
@@ -124,6 +125,7 @@ class BacktestResult:
     pool_rows: np.ndarray
     pool_outcomes: np.ndarray
     unit: str = ""
+    parameter_units: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
     @property

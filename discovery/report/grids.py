@@ -1,0 +1,170 @@
+"""The tables of a backtest, as plain text in cells: made once, shown in the terminal and in HTML alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from discovery import metrics
+from discovery.evaluation.results import BacktestResult, MethodResult, Run
+from discovery.report.style import count, labeled, number, seconds
+
+LEDGER_AT = (1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 75, 100)  # experiments whose weights are shown
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table ready to be shown.
+
+    Attributes:
+        title: What it shows.
+        columns: Column heads.
+        rows: Cells, as text.
+        note: What a reader has to know; may be empty.
+        keys: Method or hypothesis that each row is about, for its color; empty where rows are about something else.
+        n_text: How many columns from the left are text; the others are numbers and stand to the right.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    keys: tuple[str, ...] = ()
+    n_text: int = 1
+
+
+def methods_grid(result: BacktestResult) -> Grid:
+    """Return experiments needed, regret and times by method."""
+    summary = result.summary()
+    rows = [
+        (
+            name,
+            _runs_text(method),
+            _regret_cell(result, method, 0.05),
+            _regret_cell(result, method, 0.10),
+            *(_top_cell(summary[name][key], method) for key in ("experiments_to_top5pct", "experiments_to_best")),
+            f"{summary[name]['regret_auc']:.3f}",
+            seconds(method.seconds_per_proposal),
+            seconds(method.adapt_propose_s_at_40),
+            seconds(method.meta_train_s) if method.meta_train_s >= 0.05 else "-",
+        )
+        for name, method in result.methods.items()
+    ]
+    columns = ("method", "runs", "to within 5 %", "to within 10 %", "to top 5 %", "to the best")
+    return Grid(
+        title="Experiments needed, by method",
+        columns=(*columns, "regret AUC", "per proposal", "at 40 points", "learning before"),
+        rows=tuple(rows),
+        keys=tuple(result.methods),
+        n_text=2,
+        note=_methods_note(result),
+    )
+
+
+def found_grid(result: BacktestResult, name: str, n: int = 5) -> Grid:
+    """Return the best conditions that the first run of a method found."""
+    run = result.methods[name].runs[0]
+    sign = -1.0 if result.goal == "maximize" else 1.0
+    order = np.argsort(sign * np.asarray(run.outcomes), kind="stable")[:n]
+    position = {int(row): i for i, row in enumerate(result.pool_rows)}
+    ranked = np.sort(sign * result.pool_outcomes)
+    rows = []
+    for place, k in enumerate(order, start=1):
+        configuration = result.pool.iloc[position[run.chosen[k]]]
+        rank = int(np.searchsorted(ranked, sign * run.outcomes[k])) + 1
+        found = (number(run.outcomes[k]), f"{rank} of {result.n_candidates}", str(int(k) + 1))
+        rows.append((str(place), *(number(_plain(v)) for v in configuration), *found))
+    names = tuple(str(c) for c in result.pool.columns)
+    at_seed = "" if result.methods[name].is_deterministic else f" (seed {run.seed})"
+    return Grid(
+        title=f"Best conditions that {name} found{at_seed}",
+        columns=(
+            "",
+            *(labeled(p, result.parameter_units.get(p, "")) for p in names),
+            labeled(result.outcome, result.unit),
+            "rank of all",
+            "found at experiment",
+        ),
+        rows=tuple(rows),
+        n_text=1 + len(names),
+    )
+
+
+def weights_grid(result: BacktestResult, name: str) -> Grid | None:
+    """Return the weights of a method's hypotheses over time, or None where it has none."""
+    weights = mean_weights(result.methods[name])
+    if not weights:
+        return None
+    n = len(next(iter(weights.values())))
+    shown = [k for k in LEDGER_AT if k < n] + [n]
+    return Grid(
+        title=f"Hypothesis weights of {name} over time",
+        columns=("hypothesis", *(f"exp. {k}" for k in shown)),
+        rows=tuple((h, *(f"{values[k - 1]:.2f}" for k in shown)) for h, values in weights.items()),
+        keys=tuple(weights),
+        note="Weight of each hypothesis when the experiment was chosen" + _mean_over(result.methods[name]) + ".",
+    )
+
+
+def mean_weights(method: MethodResult) -> dict[str, np.ndarray]:
+    """Return weights by hypothesis and experiment, mean over runs; empty where the method has no hypotheses."""
+    known = [run.weights for run in method.runs if run.weights]
+    return {name: np.mean([weights[name] for weights in known], axis=0) for name in known[0]} if known else {}
+
+
+def regret_counts(result: BacktestResult, runs: Sequence[Run], level: float = 0.05) -> list[int]:
+    """Return the experiments that each run needed to come within a share of the best."""
+    return [
+        metrics.experiments_to_regret(np.asarray(run.outcomes), result.pool_outcomes, level, result.goal)
+        for run in runs
+    ]
+
+
+def _regret_cell(result: BacktestResult, method: MethodResult, level: float) -> str:
+    """Write the mean count to a regret; a star where a run did not reach it."""
+    counts, n = regret_counts(result, method.runs, level), len(method.runs[0].chosen)
+    missed = sum(c > n for c in counts)
+    if missed == len(counts):
+        return f"> {n}"
+    return count(float(np.mean(counts))) + ("*" if missed else "")
+
+
+def _top_cell(value: float, method: MethodResult) -> str:
+    """Write a median count to the top."""
+    n = len(method.runs[0].chosen)
+    return f"> {n}" if value > n else count(value)
+
+
+def _runs_text(method: MethodResult) -> str:
+    """Say how many runs there are."""
+    return "1 (deterministic)" if method.is_deterministic else str(len(method.runs))
+
+
+def _methods_note(result: BacktestResult) -> str:
+    """Say what the columns mean, and what a star means where there is one."""
+    n = result.n_experiments
+    parts = [
+        "Within 5 %: (best - best so far) / (best - worst) of all candidates is at most 0.05; means over runs.",
+        "To top 5 % and to the best: medians over runs.",
+        "Regret AUC: mean of that regret over experiments 5 to 30.",
+    ]
+    has_star = any(
+        any(c > n for c in regret_counts(result, m.runs, level))
+        for m in result.methods.values()
+        for level in (0.05, 0.1)
+    )
+    if has_star:
+        parts.append(f"* or > {n}: not reached by some or all runs within {n} experiments; counted as {n + 1}.")
+    return " ".join(parts)
+
+
+def _mean_over(method: MethodResult) -> str:
+    """Say over how many runs a mean was taken."""
+    return "" if len(method.runs) == 1 else f", mean over {len(method.runs)} runs"
+
+
+def _plain(value: object) -> object:
+    """Return a NumPy scalar as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,180 @@
+"""Reports as one self-contained HTML file: plots, tables and text, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+import discovery
+from discovery.evaluation.results import BacktestResult
+from discovery.report import campaign as stored
+from discovery.report import figures
+from discovery.report.campaign import CampaignFrames
+from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
+from discovery.report.headline import best_found, headline, ordered
+from discovery.report.style import color
+
+PLOT_OPTIONS = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+LEDGER_TEXT = (
+    "Weight of each hypothesis when the experiment was chosen: which story of the world predicted best so far."
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page: a heading, a sentence, a plot, a table; each but the heading may be absent."""
+
+    title: str
+    text: str = ""
+    figure: go.Figure | None = None
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report before it is written.
+
+    Attributes:
+        kind: What it reports on, above the title.
+        title: The campaign.
+        headline: The result in a sentence or two.
+        facts: Name and value of what a reader has to know first.
+        sections: The parts, in order.
+    """
+
+    kind: str
+    title: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+
+
+def backtest_html(result: BacktestResult, path: str | Path, campaign: CampaignFrames | None = None) -> Path:
+    """Write a backtest as one HTML file.
+
+    Args:
+        result: The backtest.
+        path: Where to write; folders are made.
+        campaign: A stored run of the same campaign, whose proposals and calibration are shown below.
+
+    Returns:
+        The file.
+    """
+    lead = ordered(result)[0]
+    sections = [
+        Section(
+            "Experiments needed",
+            "Bars are means over runs, points are runs."
+            if any(len(m.runs) > 1 for m in result.methods.values())
+            else "",
+            figure=figures.needed_figure(result),
+            grid=methods_grid(result),
+        ),
+        Section(
+            "Best so far",
+            "Thin lines are runs, thick lines their median; the green band is within 5 % of the best candidate.",
+            figure=figures.best_so_far_figure(result),
+        ),
+        Section("Conditions found", best_found(result, lead), grid=found_grid(result, lead)),
+    ]
+    for name in result.methods:
+        figure = figures.backtest_weights_figure(result, name)
+        if figure is not None:
+            sections.append(Section(f"What {name} held to be true", LEDGER_TEXT, figure, weights_grid(result, name)))
+    if campaign is not None:
+        sections += _campaign_sections(campaign, "The stored run: ")
+    page = Page("Backtest", result.campaign, headline(result), _backtest_facts(result), tuple(sections))
+    return write_page(page, path)
+
+
+def campaign_html(frames: CampaignFrames, path: str | Path) -> Path:
+    """Write where a stored campaign stands as one HTML file; return the file."""
+    spec = frames.spec
+    facts = (
+        ("Goal", f"{frames.goal} {stored.labeled(frames.outcome, frames.unit)}"),
+        ("Experiments", f"{len(frames.measured)} of {spec.budget.experiments}"),
+        ("Cycles", str(frames.proposals["cycle"].nunique() if len(frames.proposals) else 0)),
+        ("Measured", _period(frames.measurements)),
+        ("Report made", _today()),
+    )
+    sections = tuple(_campaign_sections(frames, ""))
+    return write_page(Page("Campaign", spec.name, stored.campaign_headline(frames), facts, sections), path)
+
+
+def write_page(page: Page, path: str | Path) -> Path:
+    """Fill the template with a page and write it; return the file."""
+    environment = Environment(
+        loader=PackageLoader("discovery.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["color"] = color
+    template = environment.get_template("page.html")
+    plots = [
+        section.figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            include_mathjax=False,
+            div_id=f"plot-{i}",
+            config=PLOT_OPTIONS,
+        )
+        if section.figure is not None
+        else ""
+        for i, section in enumerate(page.sections)
+    ]
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = template.render(page=page, plots=plots, plotly=get_plotlyjs(), version=discovery.__version__)
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
+    """Return the parts about a stored campaign that there are data for."""
+    sections = []
+    if len(frames.measured):
+        figure = figures.progress_figure(frames.outcomes, frames.goal, frames.outcome, frames.unit)
+        sections.append(Section(f"{prefix}Progress", "", figure, stored.conditions_grid(frames)))
+    if len(frames.evidence):
+        weights = stored.ledger(frames)
+        by_name = {str(name): weights[name].to_numpy() for name in weights.columns}
+        figure = figures.weights_figure(by_name, [int(c) for c in weights.index], "cycle")
+        sections.append(Section(f"{prefix}Hypotheses", LEDGER_TEXT, figure, stored.ledger_grid(frames)))
+    if len(frames.calibration):
+        predicted = stored.predictions(frames)
+        text = "Predictions were stored when the proposals were made; nothing here was known afterwards."
+        figure = figures.predicted_figure(predicted, frames.outcome, frames.unit)
+        sections.append(Section(f"{prefix}Predicted and measured", text, figure, stored.calibration_grid(frames)))
+        pit = figures.pit_figure(predicted["pit"].to_numpy())
+        sections.append(Section(f"{prefix}Calibration", "Flat bars mean that stated uncertainty is right.", pit))
+    return sections
+
+
+def _backtest_facts(result: BacktestResult) -> tuple[tuple[str, str], ...]:
+    """Return what a reader of a backtest has to know first."""
+    starts = f"{result.n_initial} random, the same for all" if result.n_initial else "none"
+    return (
+        ("Goal", f"{result.goal} {stored.labeled(result.outcome, result.unit)}"),
+        ("Candidates", f"{result.n_candidates} measured"),
+        ("Experiments", f"{result.n_experiments} per run, {result.batch_size} at a time"),
+        ("Starts", starts),
+        ("Report made", _today()),
+    )
+
+
+def _period(measurements: pd.DataFrame) -> str:
+    """Say when measurements came in."""
+    if len(measurements) == 0 or "ingested_at" not in measurements:
+        return "-"
+    times = pd.to_datetime(measurements["ingested_at"], utc=True)
+    days = [f"{day:%Y-%m-%d}" for day in (times.min(), times.max())]
+    return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
+
+
+def _today() -> str:
+    """Return today's date, UTC."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"

@@ -1,0 +1,86 @@
+"""Reports in the terminal: colored tables where there is one, plain ASCII where output goes into a file or a pipe."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from discovery.evaluation.results import BacktestResult
+from discovery.report.campaign import (
+    CampaignFrames,
+    calibration_grid,
+    campaign_headline,
+    conditions_grid,
+    ledger_grid,
+)
+from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
+from discovery.report.headline import best_found, headline, ordered
+from discovery.report.style import color
+
+PLAIN_WIDTH = 160  # columns where there is no terminal to ask
+
+
+def console() -> Console:
+    """Return a console for results on stdout."""
+    probe = Console()
+    return probe if probe.is_terminal else Console(width=PLAIN_WIDTH, no_color=True, highlight=False)
+
+
+def table(grid: Grid, *, is_plain: bool = False) -> Table:
+    """Return a grid as a rich table.
+
+    Args:
+        grid: The table.
+        is_plain: Whether to draw it in ASCII.
+    """
+    shown = Table(
+        title=grid.title,
+        title_justify="left",
+        title_style="bold",
+        caption=grid.note or None,
+        caption_justify="left",
+        box=box.ASCII if is_plain else box.SIMPLE_HEAD,
+    )
+    for i, name in enumerate(grid.columns):
+        shown.add_column(name, justify="left" if i < grid.n_text else "right", overflow="fold")
+    for i, row in enumerate(grid.rows):
+        style = f"bold {color(grid.keys[i])}" if grid.keys and not is_plain else ""
+        shown.add_row(Text(row[0], style=style), *map(Text, row[1:]))  # Text: brackets in values are no markup
+    return shown
+
+
+def backtest_table(result: BacktestResult, *, is_plain: bool = False) -> Table:
+    """Return experiments needed, regret and times by method."""
+    return table(methods_grid(result), is_plain=is_plain)
+
+
+def print_backtest(result: BacktestResult, to: Console | None = None) -> None:
+    """Print a backtest: headline, methods, found conditions, hypothesis weights."""
+    to = to or console()
+    lead = ordered(result)[0]
+    _print(to, headline(result), methods_grid(result), best_found(result, lead), found_grid(result, lead))
+    for name in result.methods:
+        grid = weights_grid(result, name)
+        if grid is not None:
+            _print(to, grid)
+
+
+def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
+    """Print where a stored campaign stands: best conditions, hypotheses, calibration."""
+    to = to or console()
+    _print(to, campaign_headline(frames))
+    if len(frames.measured):
+        _print(to, conditions_grid(frames))
+    if len(frames.evidence):
+        _print(to, ledger_grid(frames))
+    if len(frames.calibration):
+        _print(to, calibration_grid(frames))
+
+
+def _print(to: Console, *parts: str | Grid) -> None:
+    """Print sentences and tables, with an empty line after each."""
+    for part in parts:
+        to.print(Text(part) if isinstance(part, str) else table(part, is_plain=not to.is_terminal))
+        to.print()
