@@ -1,0 +1,197 @@
+"""What can be chosen by name: learners, acquisitions, adapters and, by entry point, simulators.
+
+The first three are plain tables; simulators are found through the entry points of installed packages (group
+`discovery.simulators`), so that a plug-in joins by being installed. Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from discovery.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from discovery.tasks.distribution import TaskDistribution
+
+SIMULATOR_GROUP = "discovery.simulators"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One choice of a table.
+
+    Attributes:
+        target: Where it is, as `module:attribute`; empty where the name alone is enough.
+        description: One line for people.
+    """
+
+    target: str
+    description: str
+
+
+@dataclass(frozen=True)
+class SimulatorCard:
+    """What a simulator says about itself.
+
+    Attributes:
+        name: Name in campaign files.
+        field: Science that it belongs to, such as `chemistry`.
+        inputs: Parameters that it understands.
+        outputs: Outcome and unit.
+        source: Where mechanism and ranges come from.
+    """
+
+    name: str
+    field: str
+    inputs: str
+    outputs: str
+    source: str
+
+
+LEARNERS = {
+    "meta_gp": Entry(
+        "discovery.meta.meta_gp:MetaGP", "Bank of exact Gaussian processes whose whole prior is meta-learned."
+    ),
+}
+ACQUISITIONS = {
+    "log_ei": Entry("", "Logarithm of the expected improvement; exact for the belief's mixture."),
+    "qlog_ei": Entry("", "Logarithm of the expected improvement of a batch chosen jointly."),
+    "ucb": Entry("", "Upper confidence bound: a quantile of the belief's mixture."),
+    "qlog_nei": Entry("", "Logarithm of the expected improvement of a batch over noisy measurements."),
+}
+ADAPTERS = {
+    "table": Entry("discovery.experiments.table:TableAdapter", "Looks outcomes up in a file of measurements."),
+    "simulator": Entry("discovery.experiments.simulator:SimulatorAdapter", "Runs a simulator: a dry run."),
+}
+TABLES = {"learner": LEARNERS, "acquisition": ACQUISITIONS, "adapter": ADAPTERS}
+
+
+def entry(kind: str, name: str) -> Entry:
+    """Return one choice of a table without importing it.
+
+    Args:
+        kind: `learner`, `acquisition` or `adapter`.
+        name: Name in campaign files.
+
+    Raises:
+        ConfigurationError: If the kind or the name is unknown.
+    """
+    if kind not in TABLES:
+        raise _unknown("kind of component", kind, TABLES)
+    if name not in TABLES[kind]:
+        raise _unknown(kind, name, TABLES[kind])
+    return TABLES[kind][name]
+
+
+def load(kind: str, name: str) -> Any:
+    """Import one choice of a table.
+
+    Raises:
+        ConfigurationError: If it is unknown, is known by its name alone, or cannot be imported.
+    """
+    target = entry(kind, name).target
+    if not target:
+        raise ConfigurationError(f"The {kind} {name!r} is known by its name alone and must not be loaded.")
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"The {kind} {name!r} must be importable from {target}; got: {error}.") from error
+
+
+def simulator_names() -> tuple[str, ...]:
+    """Return the names of all installed simulators, sorted; none is imported."""
+    return tuple(sorted(_entry_points()))
+
+
+def simulators() -> dict[str, type]:
+    """Import all installed simulators.
+
+    Returns:
+        Their classes by name, sorted.
+
+    Raises:
+        ConfigurationError: If one cannot be imported.
+    """
+    return {name: simulator_class(name) for name in simulator_names()}
+
+
+def simulator_class(name: str) -> type:
+    """Import the class of one simulator.
+
+    Raises:
+        ConfigurationError: If the name is unknown, or its package cannot be imported.
+    """
+    points = _entry_points()
+    if name not in points:
+        raise _unknown("simulator", name, points)
+    try:
+        loaded: type = points[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"The simulator {name!r} must be importable from {points[name].value}; got: {error}.",
+            "Install the package that provides it again.",
+        ) from error
+    return loaded
+
+
+def simulator(name: str, **overrides: object) -> TaskDistribution:
+    """Make a simulator, not bound to a space yet.
+
+    Args:
+        name: Name in campaign files.
+        **overrides: Parameters that differ from the simulator's defaults.
+
+    Raises:
+        ConfigurationError: If the name or an override is unknown, or a value is refused.
+    """
+    made = simulator_class(name)
+    known = override_names(made)
+    for key in overrides:
+        if key not in known:
+            raise _unknown(f"parameter of {name}", key, known)
+    try:
+        distribution: TaskDistribution = made(**overrides)
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in overrides.items())
+        raise ConfigurationError(
+            f"The simulator {name!r} cannot be made from {given or 'nothing'}: {error}."
+        ) from error
+    return distribution
+
+
+def override_names(made: type) -> tuple[str, ...]:
+    """Return what can be overridden in a campaign file: the fields of a simulator that `bind` does not set."""
+    if not dataclasses.is_dataclass(made):
+        return ()
+    return tuple(f.name for f in dataclasses.fields(made) if f.init and f.metadata.get("is_override", True))
+
+
+def simulator_card(name: str) -> SimulatorCard:
+    """Return what a simulator says about itself; what it does not say is empty.
+
+    Raises:
+        ConfigurationError: If the name is unknown, or its package cannot be imported.
+    """
+    made = simulator_class(name)
+    told = {f.name: str(getattr(made, f.name, "")) for f in dataclasses.fields(SimulatorCard)}
+    return SimulatorCard(**{**told, "name": name})
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=SIMULATOR_GROUP)}
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigurationError:
+    names = sorted(known)
+    match = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"Did you mean {match[0]!r}?" if match else ""
+    return ConfigurationError(f"The {what} must be one of {', '.join(names) or 'none'}; got {name!r}.", hint)

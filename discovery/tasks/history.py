@@ -1,0 +1,202 @@
+"""Earlier measurements as tasks: each file, and each earlier campaign of the store, is one task of this space.
+
+Reads files through `discovery.ingest`, so that a history row is held to the same rules as a new measurement; rows that
+this space cannot represent are left out and listed. Next in the tour: `discovery.tasks.task`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from discovery.campaign import CampaignRef, CampaignSpec, TableExperiment
+from discovery.errors import ConfigurationError, InputError, NotEnoughDataError, NotSupportedError
+from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read_rows
+from discovery.tasks.task import Task, TaskBatch
+
+if TYPE_CHECKING:
+    from discovery.space import SearchSpace
+
+
+class MeasurementSource(Protocol):
+    """Where earlier campaigns are kept: the store."""
+
+    def measurements(self, campaign: str) -> pd.DataFrame:
+        """Return a campaign's measurements, one row each, with parameter and outcome columns."""
+        ...
+
+
+@dataclass(frozen=True)
+class HistoryTasks:
+    """What the history of a campaign holds.
+
+    Attributes:
+        tasks: One task per source with at least one usable row; one outcome, the objective's; replicates averaged.
+        dropped: For each source, the cells that kept rows out; sources without any are left out.
+    """
+
+    tasks: tuple[Task, ...]
+    dropped: dict[str, tuple[RejectedRow, ...]]
+
+    @property
+    def n_dropped(self) -> dict[str, int]:
+        """Number of rows left out of each source; sources without any are left out."""
+        return {source: len({cell.row_number for cell in cells}) for source, cells in self.dropped.items()}
+
+
+def read_history(
+    refs: Iterable[str | CampaignRef],
+    spec: CampaignSpec,
+    space: SearchSpace,
+    store: MeasurementSource | None = None,
+) -> HistoryTasks:
+    """Read earlier measurements as tasks of a space.
+
+    Args:
+        refs: Files (relative paths start from the campaign file) and campaigns of the store.
+        spec: The campaign that learns from them.
+        space: Its search space.
+        store: Where earlier campaigns are kept; needed only if `refs` names one.
+
+    Returns:
+        The tasks in the order of `refs`, and the rows that were left out.
+
+    Raises:
+        ConfigurationError: If the campaign or its own measured file is among its history, or a campaign is named and
+            there is no store.
+        InputError: If a file cannot be read, or lacks a parameter's or the objective's column.
+    """
+    only = {
+        "outcomes": (spec.outcome(spec.objective.name),),
+        "objectives": (spec.objective,),
+        "outcome_constraints": (),
+    }
+    wanted = spec.model_copy(update=only)  # history needs the objective's outcome and no other
+    checked = {_name(ref): check_rows(_read(ref, spec, store), wanted, space) for ref in refs}
+    return HistoryTasks(
+        tasks=tuple(_task(name, rows, spec, space) for name, rows in checked.items() if len(rows.frame)),
+        dropped={name: rows.rejected for name, rows in checked.items() if rows.rejected},
+    )
+
+
+def _name(ref: str | CampaignRef) -> str:
+    return f"campaign:{ref.campaign}" if isinstance(ref, CampaignRef) else ref
+
+
+def _read(ref: str | CampaignRef, spec: CampaignSpec, store: MeasurementSource | None) -> RawRows:
+    """Read one source; refuse the campaign itself, which would teach it its own answers."""
+    if isinstance(ref, CampaignRef):
+        if ref.campaign == spec.name:
+            raise ConfigurationError(
+                f"experience.history must name earlier campaigns; got {spec.name!r} itself.", "Remove it."
+            )
+        if store is None:
+            raise ConfigurationError(f"experience.history names the campaign {ref.campaign!r}, and no store is given.")
+        return dataclasses.replace(read_rows(store.measurements(ref.campaign)), source=_name(ref))
+    own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
+    path = spec.resolve(ref).resolve()
+    if path in [spec.resolve(name).resolve() for name in own if name is not None]:
+        raise ConfigurationError(
+            f"experience.history must not hold the campaign's own measurements; got {ref}.",
+            "It is the file of the candidates or of the experiment; remove it.",
+        )
+    return read_rows(path)
+
+
+def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace) -> Task:
+    """Average replicates and encode. Configurations stay in the order in which they first occur."""
+    outcome = spec.objective.name
+    group, distinct = pd.factorize(pd.Series(rows.keys))
+    _, first = np.unique(group, return_index=True)
+    count = np.bincount(group)
+    y = rows.frame[outcome].to_numpy(dtype=np.float64)
+    sem = rows.frame.get(f"{outcome}_sem", pd.Series(np.nan, index=rows.frame.index)).to_numpy(dtype=np.float64)
+    mean = np.bincount(group, weights=y, minlength=len(distinct)) / count
+    variance = np.bincount(group, weights=sem**2, minlength=len(distinct)) / count**2
+    return Task(
+        task_id=name,
+        X=space.encode(rows.frame.iloc[first]),
+        Y=mean[:, None],
+        Yvar=None if np.isnan(variance).any() else variance[:, None],
+        source=name,
+    )
+
+
+@dataclass(frozen=True)
+class HistoryDistribution:
+    """The history as a task distribution: a random task, random rows of it.
+
+    Attributes:
+        tasks: Tasks of one space.
+    """
+
+    tasks: tuple[Task, ...]
+    name: str = "history"
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise NotEnoughDataError("A history must hold at least one task; got none.", "Add files with measurements.")
+
+    def bind(self, space: SearchSpace) -> HistoryDistribution:
+        """Return the distribution itself; its tasks were encoded for a space when they were read.
+
+        Raises:
+            ConfigurationError: If that was another space.
+        """
+        widths = {task.X.shape[1] for task in self.tasks}
+        if widths != {space.n_dims}:
+            got = ", ".join(map(str, sorted(widths)))
+            raise ConfigurationError(
+                f"History must have the {space.n_dims} encoded dimensions of the space; got {got}.", "Read it again."
+            )
+        return self
+
+    def sample(
+        self,
+        n_tasks: int,
+        n_points: int,
+        generator: torch.Generator,
+        device: torch.device | str = "cpu",
+        points: Tensor | None = None,
+    ) -> TaskBatch:
+        """Draw tasks with replacement, and rows of each without.
+
+        Returns:
+            A batch; tasks with fewer than `n_points` rows are padded. There is no truth.
+
+        Raises:
+            InputError: If a number is below one.
+            NotSupportedError: If `points` are given: history has outcomes only where they were measured.
+        """
+        if points is not None:
+            raise NotSupportedError("History has outcomes only where they were measured; got other points.")
+        if n_tasks < 1 or n_points < 1:
+            raise InputError(f"Tasks and points must each be at least 1; got {n_tasks} tasks of {n_points} points.")
+        every = TaskBatch.from_tasks(self.tasks, device)
+        on = generator.device
+        task = torch.randint(len(self.tasks), (n_tasks,), generator=generator, device=on).to(device)
+        order = torch.rand((n_tasks, every.mask.shape[1]), generator=generator, device=on).to(device)
+        order = order + 2.0 * ~every.mask[task]  # padding comes last
+        row = order.argsort(dim=1)[:, :n_points]  # t x n
+        return TaskBatch(
+            X=_take(every.X[task], row, n_points),
+            Y=_take(every.Y[task], row, n_points),
+            mask=_take(every.mask[task].unsqueeze(2), row, n_points).squeeze(2),
+            task_ids=tuple(self.tasks[i].task_id for i in task.tolist()),
+            Yvar=None if every.Yvar is None else _take(every.Yvar[task], row, n_points),
+        )
+
+
+def _take(values: Tensor, row: Tensor, n_points: int) -> Tensor:
+    """Take rows of each task and pad with zeros. Shape `t x N x k` and `t x n` in, `t x n_points x k` out."""
+    taken = values.gather(1, row.unsqueeze(2).expand(-1, -1, values.shape[2]))
+    padded = values.new_zeros(values.shape[0], n_points, values.shape[2])
+    padded[:, : taken.shape[1]] = taken
+    return padded
