@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from discovery.campaign.constraints import (
@@ -42,6 +43,7 @@ def check(spec: CampaignSpec) -> None:
     _check_constraints(spec)
     _check_hypotheses(spec)
     _check_pool(spec)
+    _check_self_teaching(spec)
     _check_schedule(spec)
 
 
@@ -175,8 +177,20 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
 
 def _check_pool(spec: CampaignSpec) -> None:
     if isinstance(spec.experiment, TableExperiment) and not spec.has_pool:
-        text = "table needs candidates: a table answers only for the configurations in it"
+        text = "must come with candidates if it is table, which answers only for the configurations in it"
         raise fault("experiment.type", text, f"Add `candidates: {spec.experiment.path}`.")
+
+
+def _check_self_teaching(spec: CampaignSpec) -> None:
+    """Refuse history that holds what this campaign is to find out."""
+    own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
+    own_paths = {PurePath(path) for path in own if path is not None}
+    for i, ref in enumerate(spec.experience.history):
+        is_own = PurePath(ref) in own_paths if isinstance(ref, str) else ref.campaign == spec.name
+        if is_own:
+            name = ref if isinstance(ref, str) else ref.campaign
+            text = f"must not be the campaign itself; got {name!r}"
+            raise fault(f"experience.history[{i}]", text, "Remove it: a campaign never learns from its own outcomes.")
 
 
 def _check_schedule(spec: CampaignSpec) -> None:

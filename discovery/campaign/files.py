@@ -98,7 +98,7 @@ def _parse(path: Path) -> object:
             case ".json":
                 return json.loads(text)
     except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
         raise ConfigurationError(f"{path} is not valid {path.suffix[1:].upper()}: {reason}.") from None
     raise ConfigurationError(f"Campaign file must end in .yaml, .yml, .toml or .json; got {path}.", "Rename it.")
 

@@ -7,6 +7,7 @@ of pydantic's errors into sentences that name file, key, what came and what to w
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -28,11 +29,17 @@ _WANTED = {
     "finite_number": "be a finite number",
     "int_type": "be a whole number",
     "bool_type": "be true or false",
+    "bool_parsing": "be true or false",
     "tuple_type": "be a list",
+    "too_short": "have at least {min_length} entries",
+    "too_long": "have at most {max_length} entries",
+    "greater_than_equal": "be at least {ge:g}",
+    "greater_than": "be above {gt:g}",
+    "less_than_equal": "be at most {le:g}",
     "model_type": "be a mapping of keys to values",
     "model_attributes_type": "be a mapping of keys to values",
     "dict_type": "be a mapping of keys to values",
-    "union_tag_not_found": "have a `type`",
+    "union_tag_not_found": "be a mapping with a `type`",
 }
 
 
@@ -77,29 +84,33 @@ def explain(error: ValidationError, data: object, source: str = "") -> Configura
         data: The mapping that was validated; tells keys apart from pydantic's own path elements.
         source: File that it was read from; may be empty.
     """
-    details = error.errors(include_url=False)
-    sentences = [_sentence(detail, data, source) for detail in details]
+    details = [detail for detail in error.errors(include_url=False) if not _is_echo(detail)]
+    sentences = [_sentence(detail, data, f" (in {source})" if source else "") for detail in details]
     if len(sentences) == 1:
         return ConfigurationError(*sentences[0])
     return ConfigurationError("\n".join(f"{message} {hint}".strip() for message, hint in sentences))
 
 
-def _sentence(detail: ErrorDetails, data: object, source: str) -> tuple[str, str]:
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Return whether a list counts as too short only because its entries are wrong, which other errors say."""
+    return detail["type"] == "too_short" and isinstance(detail["input"], list | tuple) and len(detail["input"]) > 0
+
+
+def _sentence(detail: ErrorDetails, data: object, place: str) -> tuple[str, str]:
     """Return message and hint for one of pydantic's errors."""
-    context = detail.get("ctx", {})
+    kind, got, context = detail["type"], detail["input"], detail.get("ctx", {})
     key = join_key(_key_path(detail["loc"], data), str(context.get("key", "")))
-    place = f" in {source}" if source else ""
-    if detail["type"] == "campaign":
-        return _place(f"{context['text']}", key, place), str(context["hint"])
-    kind, got = detail["type"], detail["input"]
+    if kind == "campaign":
+        return _place(str(context["text"]), key, place), str(context["hint"])
     if kind in ("literal_error", "union_tag_invalid"):
         options = str(context.get("expected", context.get("expected_tags")))
+        key = join_key(key, "type") if kind == "union_tag_invalid" else key
         tag = context.get("tag", got)
-        return f"{key or 'The file'} must be one of {options}; got {tag!r}{place}.", ""
+        return f"{key} must be one of {options}; got {tag!r}{place}.", nearest(tag, re.findall(r"'(.*?)'", options))
     came = "" if kind == "missing" or isinstance(got, Mapping) else f"; got {got!r}"
-    wanted = _WANTED.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
-    joint = "must " if kind in _WANTED else "is wrong: "
-    return f"{key or 'The campaign'} {joint}{wanted}{came}{place}.", ""
+    rule = _WANTED.get(kind, "").format(**context)
+    rule = f"must {rule}" if rule else f"is wrong: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    return f"{key or 'The campaign'} {rule}{came}{place}.", ""
 
 
 def _place(text: str, key: str, place: str) -> str:
@@ -117,20 +128,13 @@ def join_key(prefix: str, key: str) -> str:
 def _key_path(loc: tuple[int | str, ...], data: object) -> str:
     """Return `parameters[0].bounds[1]`, leaving out the tags of unions that pydantic puts into a path."""
     path, here, tagged = "", data, False
-    for i, part in enumerate(loc):
+    for part in loc:
         if isinstance(part, int):
             path, here = f"{path}[{part}]", here[part] if isinstance(here, list | tuple) and part < len(here) else None
             tagged = False
-        elif not tagged and _is_tag(part, here, is_last=i == len(loc) - 1):
+        elif part.startswith("<") or (not tagged and isinstance(here, Mapping) and part == here.get("type")):
             tagged = True
         else:
             path, here = join_key(path, part), here.get(part) if isinstance(here, Mapping) else None
             tagged = False
     return path
-
-
-def _is_tag(part: str, here: object, *, is_last: bool) -> bool:
-    """Return whether a path element is a union's tag and not a key of the file."""
-    if isinstance(here, Mapping):
-        return part == here.get("type") or (part not in here and not is_last)
-    return True

@@ -79,11 +79,11 @@ class CampaignRef(Part):
 
 
 def _history_kind(value: Any) -> str:
-    return "campaign" if isinstance(value, Mapping | CampaignRef) else "file"
+    return "<campaign>" if isinstance(value, Mapping | CampaignRef) else "<file>"
 
 
 HistoryRef = Annotated[
-    Annotated[Text, Tag("file")] | Annotated[CampaignRef, Tag("campaign")], Discriminator(_history_kind)
+    Annotated[Text, Tag("<file>")] | Annotated[CampaignRef, Tag("<campaign>")], Discriminator(_history_kind)
 ]
 
 
@@ -114,6 +114,17 @@ class HypothesisRef(Part):
 
     name: Text
     weight: Positive = 1.0
+
+
+def _hypotheses_kind(value: Any) -> str:
+    return "<word>" if isinstance(value, str) else "<list>"
+
+
+Hypotheses = Annotated[
+    Annotated[Literal["auto"], Tag("<word>")]
+    | Annotated[tuple[HypothesisRef, ...], Field(min_length=1), Tag("<list>")],
+    Discriminator(_hypotheses_kind),
+]
 
 
 class AcquisitionOptions(Part):

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
@@ -25,7 +25,7 @@ from discovery.campaign.sections import (
     Budget,
     Experience,
     Experiment,
-    HypothesisRef,
+    Hypotheses,
     Objective,
     Outcome,
     Review,
@@ -51,7 +51,7 @@ class CampaignSpec(Part):
     outcome_constraints: tuple[LinearText, ...] = ()
     candidates: Text | None = None
     experience: Experience = Experience()
-    hypotheses: Literal["auto"] | Annotated[tuple[HypothesisRef, ...], Field(min_length=1)] = "auto"
+    hypotheses: Hypotheses = "auto"
     acquisition: AcquisitionOptions = AcquisitionOptions()
     budget: Budget = Budget()
     experiment: Experiment | None = None

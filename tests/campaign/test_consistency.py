@@ -1,0 +1,81 @@
+"""Promises of `discovery.campaign.consistency`: what no single section can see."""
+
+import pytest
+
+from discovery.campaign import CampaignSpec
+from discovery.errors import ConfigurationError
+
+PARAMETERS = [
+    {"name": "catalyst", "type": "categorical", "values": ["A", "B"]},
+    {"name": "temperature", "type": "continuous", "bounds": [30, 110]},
+    {"name": "Fe", "type": "continuous", "bounds": [0, 0.4]},
+    {"name": "Co", "type": "continuous", "bounds": [0, 0.4]},
+    {"name": "eq", "type": "discrete", "values": [1, 2]},
+]
+
+
+def build(**changes):
+    data = {"name": "c", "parameters": PARAMETERS, "objectives": [{"name": "yield"}], **changes}
+    return CampaignSpec.from_mapping(data)
+
+
+def parameter(name):
+    return [{"name": name, "type": "continuous", "bounds": [0, 1]}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parameters": parameter("a") * 2}, r"parameters\[1\].name must differ.*'a' twice"),
+        ({"parameters": parameter("yield")}, r"parameters\[0\].name must not be an outcome's name"),
+        ({"parameters": parameter("yield_sem")}, "must not be a column that the pipeline writes"),
+        ({"parameters": parameter("proposal_id")}, "must not be a column that the pipeline writes"),
+        ({"objectives": [{"name": "status"}]}, "must not be columns that the pipeline writes"),
+        ({"outcomes": [{"name": "yield"}] * 2}, r"outcomes\[1\].name must differ"),
+        ({"constraints": ["temprature <= 40"]}, r"constraints\[0\].*got 'temprature'.*Did you mean 'temperature'"),
+        ({"constraints": ["temperature <= 20"]}, "must be possible within the bounds"),
+        ({"constraints": ["Fe + Co >= 0.9"]}, "must be possible within the bounds"),
+        ({"constraints": ["catalyst <= 1"]}, "must use numbers; got the categorical parameter 'catalyst'"),
+        ({"constraints": [{"type": "simplex", "parameters": ["Fe", "Co"]}]}, "can reach, 0 to 0.8; got 1"),
+        ({"constraints": [{"type": "simplex", "parameters": ["Fe", "Fe"]}]}, "'Fe' twice"),
+        ({"constraints": [{"type": "exclude", "when": {"catalyst": "C"}}]}, r"when.catalyst.*got 'C'"),
+        ({"constraints": [{"type": "exclude", "when": {"eq": 3}}]}, r"when.eq.*got 3.*Allowed: 1, 2"),
+        ({"hypotheses": [{"name": "history"}]}, r"must contain no_transfer.*Add \{name: no_transfer"),
+        ({"hypotheses": [{"name": "no_transfer", "weight": 0}]}, r"hypotheses\[0\].weight must be above 0"),
+        ({"hypotheses": [{"name": "no_transfer", "weight": -1}]}, "must be above 0"),
+        ({"hypotheses": [{"name": "no_transfer"}] * 2}, "'no_transfer' twice"),
+        ({"hypotheses": [{"name": "no_transfer"}, {"name": "history"}]}, "history needs experience.history"),
+        ({"hypotheses": [{"name": "no_transfer"}, {"name": "simulator:x"}]}, "must be a simulator of experience"),
+        ({"hypotheses": []}, "at least 1"),
+        ({"experiment": {"type": "table", "path": "t.csv"}}, "must come with candidates.*candidates: t.csv"),
+        ({"candidates": "a.csv", "experience": {"history": ["./a.csv"]}}, "must not be the campaign itself"),
+        ({"experience": {"history": [{"campaign": "c"}]}}, "must not be the campaign itself"),
+        ({"experience": {"history": ["a.csv", "a.csv"]}}, "must not repeat another entry"),
+        ({"schedule": "daily"}, "five fields"),
+        ({"budget": {"experiments": 3, "initial": 4}}, r"budget.initial must be at most experiments \(3\)"),
+        ({"review": {"timeout": "soon"}}, "must be a duration such as 7d"),
+        ({"objectives": [{"name": "yield", "goal": "match"}]}, "either target or window"),
+        ({"objectives": [{"name": "yield", "target": 3}]}, "must be match where target"),
+        ({"outcomes": [{"name": "yield", "range": [100, 0]}]}, r"outcomes\[0\].range must be \[low, high\]"),
+    ],
+)
+def test_sections_that_contradict_each_other_are_refused(changes, message):
+    """Each contradiction is refused with its key and the advice."""
+    with pytest.raises(ConfigurationError, match=message):
+        build(**changes)
+
+
+def test_an_objective_needs_no_declared_outcome():
+    """Any name that an objective uses is an outcome."""
+    spec = build(outcomes=[{"name": "cost", "unit": "EUR"}])
+    assert spec.outcome_names == ["cost", "yield"]
+    assert spec.outcome("cost").unit == "EUR"
+    assert spec.outcome("yield").range is None
+    with pytest.raises(ConfigurationError, match="must be an outcome"):
+        spec.outcome("speed")
+
+
+def test_numbers_in_an_exclude_constraint_match_however_written():
+    """2, 2.0 and "2" mean the same value."""
+    specs = [build(constraints=[{"type": "exclude", "when": {"eq": value}}]) for value in (2, 2.0, "2")]
+    assert len({spec.spec_hash for spec in specs}) == 1

@@ -1,0 +1,71 @@
+"""Promises of `discovery.campaign.supported`: what is not built is refused with its key, and nothing else is."""
+
+import pytest
+
+from discovery.campaign import CampaignSpec, check_supported
+from discovery.errors import ConfigurationError, NotSupportedError
+
+CONTINUOUS = {"name": "x", "type": "continuous", "bounds": [0, 1]}
+LOG = {"name": "l", "type": "continuous", "bounds": [0.1, 1], "scale": "log"}
+DISCRETE = {"name": "d", "type": "discrete", "values": [0, 1, 2]}
+
+
+def build(**changes):
+    parameters = [CONTINUOUS, LOG, DISCRETE]
+    return CampaignSpec.from_mapping({"name": "c", "parameters": parameters, "objectives": [{"name": "y"}], **changes})
+
+
+CARDINALITY = {"type": "cardinality", "parameters": ["x", "d"], "max": 1}
+NEEDS_POOL = [
+    {"constraints": [CARDINALITY]},
+    {"constraints": ["x + l <= 1"]},
+    {"constraints": ["x + d <= 1"]},
+    {"constraints": [{"type": "exclude", "when": {"x": 0.5}}]},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"parameters": [CONTINUOUS, {"name": "s", "type": "molecule"}], "candidates": "c.csv"}, "parameters[1].type"),
+        ({"outcome_constraints": ["impurity <= 5"]}, "outcome_constraints"),
+        ({"objectives": [{"name": "y"}, {"name": "z"}]}, "objectives"),
+        ({"objectives": [{"name": "y", "goal": "match", "target": 1}]}, "objectives[0].goal"),
+        ({"acquisition": {"discrimination": 0.1}}, "acquisition.discrimination"),
+        ({"experiment": {"type": "manual"}}, "experiment.type"),
+        ({"experiment": {"type": "command", "command": ["run"]}}, "experiment.type"),
+        ({"experiment": {"type": "http", "url": "lab"}}, "experiment.type"),
+        ({"hypotheses": [{"name": "no_transfer"}, {"name": "mine"}]}, "hypotheses[1].name"),
+        *[(changes, "constraints[0]") for changes in NEEDS_POOL],
+    ],
+)
+def test_what_is_not_built_is_refused_with_its_key(changes, key):
+    """A well-formed request beyond this release parses, and is refused by name."""
+    spec = build(**changes)
+    with pytest.raises(NotSupportedError, match="not supported yet") as caught:
+        check_supported(spec)
+    assert str(caught.value).startswith(f"{key}:")
+    assert isinstance(caught.value, ConfigurationError)
+
+
+@pytest.mark.parametrize("changes", NEEDS_POOL)
+def test_any_constraint_may_filter_candidates(changes):
+    """With candidates, constraints of every kind are row filters."""
+    check_supported(build(candidates="c.csv", **changes))
+
+
+def test_any_constraint_may_filter_a_product_of_lists():
+    """Parameters that are all lists make a pool by themselves."""
+    spec = build(parameters=[DISCRETE, {**DISCRETE, "name": "x"}], constraints=[CARDINALITY])
+    assert spec.has_pool and spec.n_combinations == 9
+    check_supported(spec)
+
+
+def test_what_is_built_passes():
+    """Linear constraints on linear parameters and excluded combinations of lists need no pool."""
+    check_supported(
+        build(
+            constraints=["x >= 0.2", {"type": "exclude", "when": {"d": 1}}],
+            experiment={"type": "simulator", "name": "gp_prior"},
+        )
+    )
