@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
 
 MAX_CHOICES = 1000  # combinations of listed parameters that a mixed space may be searched over one by one
-MAX_DRAWS = 2_000_000  # random configurations tried before constraints count as out of reach
+MAX_DRAWS = 1_000_000  # random configurations tried before constraints count as out of reach
 _CHUNK = 100_000
 
 
