@@ -76,6 +76,26 @@ def pit(y: np.ndarray, log_weights: np.ndarray, means: np.ndarray, sds: np.ndarr
     return cast(np.ndarray, np.clip((np.exp(log_weights) * ndtr(z)).sum(axis=-1), 0.0, 1.0))
 
 
+def quantile(p: float, log_weights: np.ndarray, means: np.ndarray, sds: np.ndarray) -> np.ndarray:
+    """Return the outcome below which a mixture puts probability `p`, by bisection to the last digits.
+
+    Args:
+        p: Probability, between 0 and 1.
+        log_weights: Shape `r x k` or `k`.
+        means: Shape `r x k`.
+        sds: Shape `r x k`.
+
+    Returns:
+        Shape `r`, raw units.
+    """
+    low, high = (means - 10 * sds).min(axis=-1), (means + 10 * sds).max(axis=-1)
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_below = pit(middle, log_weights, means, sds) < p
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    return cast(np.ndarray, (low + high) / 2)
+
+
 def coverage(pit_values: np.ndarray, level: float = 0.9) -> float:
     """Return the share of outcomes inside the central prediction interval of a level, from their PIT values."""
     tail = (1.0 - level) / 2.0

@@ -61,6 +61,15 @@ def test_crps_equals_the_integral_of_squared_distance() -> None:
         assert got[i] == pytest.approx(below + above, rel=1e-5)
 
 
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.95])
+def test_quantile_inverts_the_pit(p: float) -> None:
+    """The mixture puts probability p below its p-quantile."""
+    _, log_weights, means, sds = mixture(seed=1)
+    np.testing.assert_allclose(
+        metrics.pit(metrics.quantile(p, log_weights, means, sds), log_weights, means, sds), p, atol=1e-9
+    )
+
+
 def test_coverage_counts_the_central_interval() -> None:
     """Ninety percent coverage counts PIT values from 0.05 to 0.95."""
     assert metrics.coverage(np.array([0.04, 0.05, 0.5, 0.96])) == 0.5

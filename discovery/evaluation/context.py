@@ -108,7 +108,7 @@ def _check_history(spec: CampaignSpec) -> None:
     for entry in spec.experience.history:
         if isinstance(entry, str) and _content_hash(spec.resolve(entry)) in hidden:
             raise ConfigurationError(
-                f"experience.history must not hold the outcomes that are replayed; got a copy, {entry}, in {spec.name}.",
+                f"experience.history must not hold the outcomes that are replayed; got a copy, {entry}.",
                 "Remove it from the history.",
             )
 

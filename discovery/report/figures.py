@@ -24,6 +24,7 @@ AXIS = {
     "tickcolor": INK,
     "automargin": True,
     "title_standoff": 10,
+    "title_font_size": 13,
 }
 N_BINS = 10  # of the PIT histogram
 
@@ -92,7 +93,7 @@ def needed_figure(result: BacktestResult) -> go.Figure:
         figure.add_annotation(note, x=missed, y=1, yref="paper", xanchor="right", yanchor="bottom")
     figure.update_xaxes(title="experiments to within 5 % of the best", rangemode="tozero")
     figure = layout(figure, 110 + 46 * len(names)).update_layout(showlegend=False)
-    return figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
+    return figure.update_yaxes(autorange="reversed", ticks="", ticklabelstandoff=6, showgrid=False)
 
 
 def weights_figure(weights: Mapping[str, Sequence[float] | np.ndarray], x: Sequence[int], x_title: str) -> go.Figure:

@@ -41,7 +41,7 @@ def methods_grid(result: BacktestResult) -> Grid:
     rows = [
         (
             name,
-            _runs_text(method),
+            str(len(method.runs)),
             _regret_cell(result, method, 0.05),
             _regret_cell(result, method, 0.10),
             *(_top_cell(summary[name][key], method) for key in ("experiments_to_top5pct", "experiments_to_best")),
@@ -58,7 +58,6 @@ def methods_grid(result: BacktestResult) -> Grid:
         columns=(*columns, "regret AUC", "per proposal", "at 40 points", "learning before"),
         rows=tuple(rows),
         keys=tuple(result.methods),
-        n_text=2,
         note=_methods_note(result),
     )
 
@@ -137,11 +136,6 @@ def _top_cell(value: float, method: MethodResult) -> str:
     return f"> {n}" if value > n else count(value)
 
 
-def _runs_text(method: MethodResult) -> str:
-    """Say how many runs there are."""
-    return "1 (deterministic)" if method.is_deterministic else str(len(method.runs))
-
-
 def _methods_note(result: BacktestResult) -> str:
     """Say what the columns mean, and what a star means where there is one."""
     n = result.n_experiments
@@ -157,7 +151,13 @@ def _methods_note(result: BacktestResult) -> str:
     )
     if has_star:
         parts.append(f"* or > {n}: not reached by some or all runs within {n} experiments; counted as {n + 1}.")
+    parts += [f"{name} is deterministic: one run stands for every seed." for name in _run_once(result)]
     return " ".join(parts)
+
+
+def _run_once(result: BacktestResult) -> list[str]:
+    """Return the methods whose single run stands for every seed."""
+    return [name for name, method in result.methods.items() if method.is_deterministic]
 
 
 def _mean_over(method: MethodResult) -> str:

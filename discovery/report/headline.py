@@ -78,7 +78,7 @@ def _ratio(result: BacktestResult, name: str, other: str) -> str:
     (counts, n), (theirs, m) = _counts(result, name), _counts(result, other)
     if max(counts) > n or max(theirs) > m:
         return ""
-    return f"That is {100 * np.mean(counts) / np.mean(theirs):.0f} % of the experiments of {other}."
+    return f"{name} needed {100 * np.mean(counts) / np.mean(theirs):.0f} % of the experiments of {other}."
 
 
 def _join(parts: list[str]) -> str:

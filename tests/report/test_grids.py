@@ -1,0 +1,54 @@
+"""The tables of a backtest: numbers as the metrics define them, stars where something was not reached."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from discovery.evaluation.results import BacktestResult
+from discovery.report.grids import found_grid, mean_weights, methods_grid, weights_grid
+
+
+def test_methods_grid_shows_the_summary(result: BacktestResult) -> None:
+    """Counts are means or medians over runs; what some runs missed has a star, what all missed is above the budget."""
+    grid = methods_grid(result)
+    assert grid.keys == ("cold_gp", "belief", "random")
+    cells = {row[0]: row[1:4] for row in grid.rows}
+    assert cells == {"cold_gp": ("2", "3", "3"), "belief": ("1", "2", "2"), "random": ("2", "4*", "4*")}
+    assert "counted as 5" in grid.note
+    assert "belief is deterministic" in grid.note
+    without = replace(result, methods={"belief": result.methods["belief"]})
+    assert "counted as" not in methods_grid(without).note
+
+
+def test_a_method_that_never_got_there_is_shown_as_above_the_budget(result: BacktestResult) -> None:
+    """No number is invented for a count that was not reached by any run."""
+    runs = result.methods["random"].runs[:1]
+    lost = replace(result, methods={"random": replace(result.methods["random"], runs=runs)})
+    assert methods_grid(lost).rows[0][2:4] == ("> 4", "> 4")
+
+
+@pytest.mark.parametrize(("goal", "first"), [("maximize", ("39", "1 of 40", "2")), ("minimize", ("3", "4 of 40", "3"))])
+def test_found_grid_ranks_by_the_goal(goal: str, first: tuple[str, ...], result: BacktestResult) -> None:
+    """The best found stands first, with its values, its rank among all candidates and when it was found."""
+    grid = found_grid(replace(result, goal=goal), "belief", n=2)
+    assert grid.columns == ("", "ligand", "temperature (degC)", "yield (%)", "rank of all", "found at experiment")
+    assert (len(grid.rows), grid.rows[0][3:]) == (2, first)
+
+
+def test_weights_grid_shows_weights_over_time(result: BacktestResult) -> None:
+    """One row per hypothesis from the first to the last experiment; methods without hypotheses have none."""
+    grid = weights_grid(result, "belief")
+    assert grid is not None
+    assert grid.columns[1:] == ("exp. 1", "exp. 2", "exp. 3", "exp. 4")
+    assert grid.rows[0] == ("no_transfer", "0.20", "0.30", "0.40", "0.50")
+    assert weights_grid(result, "random") is None
+
+
+def test_weights_are_means_over_runs(result: BacktestResult) -> None:
+    """Where a method was run at several seeds its weights are averaged."""
+    (first,) = result.methods["belief"].runs
+    second = replace(first, weights={"no_transfer": (0.4,) * 4, "history": (0.6,) * 4})
+    weights = mean_weights(replace(result.methods["belief"], runs=(first, second)))
+    assert list(weights["no_transfer"]) == pytest.approx([0.3, 0.35, 0.4, 0.45])
