@@ -25,7 +25,7 @@ FLOOR = (0.02, 0.2)  # of the range
 LEVEL_SLOPE_SD = 0.8  # of ln noise over the range of the outcome
 INPUT_SLOPE_SD = 0.5  # of ln noise over one parameter
 UNIT_SPREAD = {NUMBER: 12.0**0.5, ONE_HOT: 1.0, DESCRIPTORS: 12.0**0.5}  # 1 / sd of a column on the unit cube
-CURVATURE = 6.0  # brings the square of a uniform column to a spread near one
+CURVATURE = 30.0**0.5  # brings the centered square of a uniform column, turning at random, to a spread of one
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ class Trend:
     def evaluate(self, X: Tensor) -> Tensor:
         """Return the trends at (warped) configurations. Shape `t x n x d` in, `t x n` out."""
         line = torch.einsum("tnd,td->tn", X - 0.5, self.linear)
-        parabola = torch.einsum("tnd,td->tn", (X - self.center.unsqueeze(1)).square(), self.quadratic)
+        center = self.center.unsqueeze(1)  # t x 1 x d
+        square = (X - center).square() - (1.0 / 12.0 + (0.5 - center).square())  # zero mean over a uniform column
+        parabola = torch.einsum("tnd,td->tn", square, self.quadratic)
         return line + parabola
 
 
@@ -107,9 +109,10 @@ def draw_trend(columns: Columns, active: Tensor, draws: Draws) -> Trend:
     unit = columns.per_column(UNIT_SPREAD, device) / columns.spread(n_shared.sqrt())
     on = columns.spread(active / active.sum(dim=1, keepdim=True).sqrt())  # t x d
     numeric = columns.per_column({NUMBER: 1.0, ONE_HOT: 0.0, DESCRIPTORS: 0.0}, device)
+    weight = 1.0 - numeric * (1.0 - 0.5**0.5)  # a number's variance is half line, half parabola
     return Trend(
-        linear=draws.normal(t, d) * unit * on,
-        quadratic=draws.normal(t, d) * unit / UNIT_SPREAD[NUMBER] * CURVATURE * on * numeric,
+        linear=draws.normal(t, d) * unit * on * weight,
+        quadratic=draws.normal(t, d) * CURVATURE * on * weight * numeric,
         center=draws.uniform(t, d),
     )
 
