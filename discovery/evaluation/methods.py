@@ -29,10 +29,18 @@ Progress = Callable[[str, float], None]  # what is being done, the fraction of i
 METHODS: dict[str, str] = {
     "random": "discovery.evaluation.methods:RandomMethod",
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPMethod",
+    "belief": "discovery.evaluation.belief_method:BeliefMethod",
+    "no_transfer": "discovery.evaluation.belief_method:BeliefMethod",
+    "history": "discovery.evaluation.belief_method:BeliefMethod",
+    "simulator": "discovery.evaluation.belief_method:BeliefMethod",
 }
 BASELINES = ("random", "cold_gp")  # they learn nothing before a campaign, so their runs may be kept and used again
 PREDICTORS: dict[str, str] = {
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPPredictor",
+    "belief": "discovery.evaluation.belief_method:BeliefPredictor",
+    "no_transfer": "discovery.evaluation.belief_method:BeliefPredictor",
+    "history": "discovery.evaluation.belief_method:BeliefPredictor",
+    "simulator": "discovery.evaluation.belief_method:BeliefPredictor",
 }
 
 

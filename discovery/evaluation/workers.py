@@ -45,7 +45,9 @@ def run_all(function: Callable[..., R], works: Sequence[Work], n_workers: int) -
     with _environment(dict.fromkeys(THREAD_VARIABLES, "1")):  # read by each process when it starts
         pool = ProcessPoolExecutor(min(n_workers, len(works)), mp_context=context, initializer=_start_worker)
         try:
-            futures = {pool.submit(_guarded, function, *work): i for i, work in enumerate(works)}
+            futures = {
+                pool.submit(_guarded, function, label, arguments): i for i, (label, arguments) in enumerate(works)
+            }
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from discovery import metrics
+from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.results import BacktestResult, MethodResult, Run
 from discovery.report.style import count, labeled, number, seconds
 
@@ -105,6 +106,29 @@ def weights_grid(result: BacktestResult, name: str) -> Grid | None:
         keys=tuple(weights),
         note="Weight of each hypothesis when the experiment was chosen" + _mean_over(result.methods[name]) + ".",
     )
+
+
+def evaluate_grid(result: EvaluateResult) -> Grid:
+    """Return scores of predictions by method and number of measurements."""
+    rows = tuple(
+        (name, support, *(_score(values[score]) for score in ("nlpd", "rmse", "spearman", "coverage90", "delta_auprc")))
+        for name, by_support in result.summary().items()
+        for support, values in by_support.items()
+    )
+    columns = ("method", "measurements", "NLPD", labeled("RMSE", result.unit), "Spearman", "inside 90 %", "delta AUPRC")
+    return Grid(
+        title=f"Predicting {result.outcome} of {result.campaign} from a few measurements",
+        columns=columns,
+        rows=rows,
+        keys=tuple(row[0] for row in rows),
+        note=f"Means over {len(result.seeds)} random supports; the query is all other candidates. Delta AUPRC: average "
+        "precision for the better half less what chance gives. - where a method cannot predict from so few.",
+    )
+
+
+def _score(value: float | None) -> str:
+    """Write a score, or a dash where it does not exist."""
+    return "-" if value is None else f"{value:.3f}"
 
 
 def mean_weights(method: MethodResult) -> dict[str, np.ndarray]:

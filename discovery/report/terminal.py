@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.results import BacktestResult
 from discovery.report.campaign import (
     CampaignFrames,
@@ -15,7 +16,7 @@ from discovery.report.campaign import (
     conditions_grid,
     ledger_grid,
 )
-from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
+from discovery.report.grids import Grid, evaluate_grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered
 from discovery.report.style import color
 
@@ -65,6 +66,11 @@ def print_backtest(result: BacktestResult, to: Console | None = None) -> None:
         grid = weights_grid(result, name)
         if grid is not None:
             _print(to, grid)
+
+
+def print_evaluate(result: EvaluateResult, to: Console | None = None) -> None:
+    """Print scores of predictions by method and number of measurements."""
+    _print(to or console(), evaluate_grid(result))
 
 
 def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:

@@ -59,6 +59,13 @@ def test_random_method_exhausts_the_pool(spec: CampaignSpec) -> None:
     assert sorted(RandomMethod().choose(context, seen, 2, seed=0).indices) == [22, 23]
 
 
+def test_context_hands_over_the_earlier_tasks_on_request(spec: CampaignSpec) -> None:
+    """History is read in the campaign's space, and the hook travels to a worker process."""
+    context = pickle.loads(pickle.dumps(open_campaign(spec, 10, "cpu")[0]))
+    (task,) = context.load_history()
+    assert task.X.shape == (24, context.space.n_dims)
+
+
 def test_prediction_moments_are_those_of_the_mixture() -> None:
     """Mean and sd of a mixture with shared weights agree with the law of total variance."""
     prediction = Prediction(np.log([0.25, 0.75]), np.array([[0.0, 4.0]]), np.array([[1.0, 2.0]]))

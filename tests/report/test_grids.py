@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from discovery.evaluation.evaluate import SCORES, EvaluateResult
 from discovery.evaluation.results import BacktestResult
-from discovery.report.grids import found_grid, mean_weights, methods_grid, weights_grid
+from discovery.report.grids import evaluate_grid, found_grid, mean_weights, methods_grid, weights_grid
 
 
 def test_methods_grid_shows_the_summary(result: BacktestResult) -> None:
@@ -52,3 +53,12 @@ def test_weights_are_means_over_runs(result: BacktestResult) -> None:
     second = replace(first, weights={"no_transfer": (0.4,) * 4, "history": (0.6,) * 4})
     weights = mean_weights(replace(result.methods["belief"], runs=(first, second)))
     assert list(weights["no_transfer"]) == pytest.approx([0.3, 0.35, 0.4, 0.45])
+
+
+def test_evaluate_grid_shows_means_and_dashes() -> None:
+    """Scores are means over seeds; a dash stands where a method cannot predict from so few measurements."""
+    runs = [{1: dict.fromkeys(SCORES), 5: dict.fromkeys(SCORES, value)} for value in (0.1, 0.3)]
+    result = EvaluateResult("lab", "yield", "maximize", 40, (1, 5), (0, 1), {"cold_gp": runs}, {"cold_gp": 0.0}, "%")
+    grid = evaluate_grid(result)
+    assert grid.columns[3] == "RMSE (%)"
+    assert grid.rows == (("cold_gp", "1", *["-"] * 5), ("cold_gp", "5", *["0.200"] * 5))

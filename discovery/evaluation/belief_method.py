@@ -1,0 +1,95 @@
+"""The product's own methods in a backtest: the belief, and each of its hypotheses alone.
+
+They run the same `cycle.run_cycle` that a campaign runs; what a replay shows is what a user gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from discovery.belief.belief import Belief, Hypothesis
+from discovery.belief.hypotheses import load_hypotheses
+from discovery.cycle import CycleRequest, Observations, pool_with_features, run_cycle
+from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen
+from discovery.meta.meta_gp import Support
+from discovery.meta.train import Experience, meta_train_hypotheses
+from discovery.registry import bound_simulators
+from discovery.settings import resolve_device
+
+
+@dataclass
+class BeliefMethod:
+    """The belief over all hypotheses of the campaign (`belief`), or one hypothesis alone (its name).
+
+    A choice depends on measurements and the campaign's own seed only, not on the replay's: it is deterministic.
+    """
+
+    name: str = "belief"
+    is_deterministic: bool = field(default=True, init=False)
+    hypotheses: tuple[Hypothesis, ...] = field(default=(), init=False)
+    pool_inputs: torch.Tensor = field(default_factory=lambda: torch.zeros(0), init=False)
+
+    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
+        """Meta-train the hypotheses on the campaign's simulators and history."""
+        self.hypotheses = _train(context, None if self.name == "belief" else self.name, progress)
+        self.pool_inputs = pool_with_features(context.pool, self.hypotheses)
+
+    def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
+        """Choose the next candidates as a campaign would."""
+        request = CycleRequest(
+            n=n, goal=context.goal, acquisition=context.spec.acquisition.name, seed=context.spec.seed, cycle=0
+        )
+        observed = _observations(context, seen)
+        result = run_cycle(context.space, context.pool, self.hypotheses, observed, request, self.pool_inputs)
+        index = {int(row): i for i, row in enumerate(context.pool.rows)}
+        chosen = tuple(index[draft.row] for draft in result.drafts if draft.row is not None)
+        return Choice(indices=chosen, weights=result.belief.weights)
+
+
+@dataclass
+class BeliefPredictor:
+    """Predictions of the belief (`belief`), or of one hypothesis alone (its name)."""
+
+    name: str = "belief"
+    hypotheses: tuple[Hypothesis, ...] = field(default=(), init=False)
+
+    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
+        """Meta-train the hypotheses on the campaign's simulators and history."""
+        self.hypotheses = _train(context, None if self.name == "belief" else self.name, progress)
+
+    def predict(self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int) -> Prediction:
+        """Predict noisy outcomes as the mixture over all kept members."""
+        observed = _observations(context, support)
+        belief = Belief.adapt(
+            self.hypotheses, Support.of(observed.X, observed.y, None, self.hypotheses[0].learner.device)
+        )
+        mean, sd, weights = belief.marginals(torch.as_tensor(context.pool.X[query], dtype=torch.float64))
+        return Prediction(weights.log().cpu().numpy(), mean.cpu().numpy(), sd.cpu().numpy())
+
+
+def _observations(context: BacktestContext, seen: Seen) -> Observations:
+    indices = list(seen.indices)
+    keys = tuple(context.pool.keys[i] for i in indices)
+    return Observations(X=context.pool.X[indices], y=np.asarray(seen.outcomes, dtype=float), yvar=None, keys=keys)
+
+
+def _train(context: BacktestContext, only: str | None, progress: Progress | None) -> tuple[Hypothesis, ...]:
+    """Train a campaign's hypotheses, or one of them."""
+    experience = Experience(tuple(context.load_history()), bound_simulators(context.spec, context.space))
+
+    def report(hypothesis: str, step: int, steps: int) -> None:
+        if progress is not None:
+            progress(f"meta-training {hypothesis}", step / steps)
+
+    trained = meta_train_hypotheses(
+        context.spec,
+        context.space,
+        experience,
+        only=only,
+        device=resolve_device(context.device),
+        report=report,
+    )
+    return load_hypotheses(trained, "cpu")
