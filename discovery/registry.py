@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from discovery.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
     from discovery.tasks.distribution import TaskDistribution
 
 SIMULATOR_GROUP = "discovery.simulators"
@@ -140,6 +142,16 @@ def simulator_class(name: str) -> type:
             "Install the package that provides it again.",
         ) from error
     return loaded
+
+
+def bound_simulators(spec: CampaignSpec, space: SearchSpace) -> dict[str, TaskDistribution]:
+    """Make the simulators that a campaign file names under `experience.simulators` and bind them to its space.
+
+    Raises:
+        ConfigurationError: If a name or an override is unknown, or a simulator cannot live on the space.
+    """
+    references = spec.experience.simulators
+    return {reference.name: simulator(reference.name, **reference.overrides).bind(space) for reference in references}
 
 
 def simulator(name: str, **overrides: object) -> TaskDistribution:

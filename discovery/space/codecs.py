@@ -156,6 +156,11 @@ class ListedCodec:
         return int(self.table.shape[1])
 
     @property
+    def is_one_hot(self) -> bool:
+        """Whether each category has a coordinate of its own."""
+        return self.kind == "categorical" and np.array_equal(self.table, np.eye(len(self.labels)))
+
+    @property
     def values(self) -> tuple[object, ...]:
         """The list."""
         return tuple(self.labels.tolist())

@@ -50,6 +50,7 @@ class Block:
         stop: One past the last encoded coordinate.
         n_values: Number of listed values; 0 for a continuous parameter.
         values: The listed values; empty for a continuous parameter.
+        is_one_hot: Whether each value has a coordinate of its own.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Block:
     stop: int
     n_values: int
     values: tuple[object, ...]
+    is_one_hot: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,15 @@ class SearchSpace:
         """Where each parameter stands in the encoding."""
         stops = np.cumsum([codec.n_dims for codec in self.codecs]).tolist()
         return tuple(
-            Block(codec.name, codec.kind, stop - codec.n_dims, stop, len(codec.values), codec.values)
+            Block(
+                codec.name,
+                codec.kind,
+                stop - codec.n_dims,
+                stop,
+                len(codec.values),
+                codec.values,
+                isinstance(codec, ListedCodec) and codec.is_one_hot,
+            )
             for codec, stop in zip(self.codecs, stops, strict=True)
         )
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 class TaskDistribution(Protocol):
     """A source of tasks that live on one search space after `bind`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name in campaign files."""
+        ...
 
     def bind(self, space: SearchSpace) -> TaskDistribution:
         """Return the distribution with its inputs mapped onto a space.

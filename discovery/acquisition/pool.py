@@ -1,0 +1,168 @@
+"""Choosing from a finite pool: score all rows, never repeat one, and choose batches one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discovery.acquisition.fantasies import fantasize
+from discovery.acquisition.mixture import MONTE_CARLO, MixtureAcquisition, MixtureMean, Target, build
+from discovery.belief.belief import Belief, KeptBank
+from discovery.errors import NoCandidateError
+from discovery.seeds import torch_generator
+
+CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One chosen configuration.
+
+    Attributes:
+        index: Row of the pool; -1 outside a pool.
+        x: Encoded configuration. Shape `d`.
+        value: Acquisition value.
+        argument: Share of every hypothesis in the value.
+    """
+
+    index: int
+    x: Tensor
+    value: float
+    argument: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        name: Acquisition function.
+        sign: 1 to maximize, -1 to minimize.
+        seed: Seed of fantasies and Monte Carlo samples.
+    """
+
+    name: str
+    sign: float
+    seed: int
+
+
+def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> MixtureAcquisition | torch.nn.Module:
+    """Build the acquisition function for the next choice, given what runs or is chosen already.
+
+    Args:
+        belief: The belief over real measurements.
+        search: Name, direction and seed.
+        X_pending: Configurations under way or chosen in this batch. Shape `p x d`.
+    """
+    sign = search.sign
+    target = None
+    if belief.best_f is not None:
+        best = belief.best_f[1] if sign > 0 else belief.best_f[0]
+        target = Target(sign, torch.tensor(best, dtype=torch.float64, device=belief.steps.device))
+    if search.name in MONTE_CARLO and target is not None:
+        pending = X_pending if len(X_pending) else None
+        return build(search.name, belief.kept, target, seed=search.seed, X_pending=pending)
+    if len(X_pending):
+        generator = torch_generator(search.seed, "fantasies")
+        imagined = fantasize(belief.kept, target, X_pending, generator, sign=sign)
+        if search.name != "ucb":
+            return build("log_ei", imagined.kept, imagined.target)
+        return build("ucb", _believers(imagined.kept), imagined.target)
+    if target is None:
+        return MixtureMean(belief.kept, sign)
+    return build(search.name, belief.kept, target)
+
+
+def _believers(kept: Sequence[KeptBank]) -> list[KeptBank]:
+    """Condition on the middle of the fantasies only: a quantile is not averaged over fantasies."""
+    parts = []
+    for part in kept:
+        middle = part.bank.Y.median(dim=0).values
+        bank = type(part.bank)(part.bank.members, part.bank.features, part.bank.X, middle, part.bank.Yvar)
+        parts.append(KeptBank(part.name, bank, torch.logsumexp(part.log_weight, dim=0) - np.log(len(part.log_weight))))
+    return parts
+
+
+def choose_from_pool(
+    belief: Belief,
+    X: Tensor,
+    allowed: np.ndarray,
+    n: int,
+    search: Search,
+    X_pending: Tensor | None = None,
+) -> list[Choice]:
+    """Choose `n` rows of a pool, greedily, each given the ones before it.
+
+    Args:
+        belief: The belief over real measurements.
+        X: The pool, with all feature columns (`with_all_features`) or none. Shape `N x d`.
+        allowed: True for rows that may be chosen. Shape `N`.
+        n: Number of rows wanted.
+        search: Name, direction and seed.
+        X_pending: Configurations that run already. Shape `p x d`.
+
+    Returns:
+        At most `n` choices (fewer where the pool runs out); ties go to the lowest row.
+
+    Raises:
+        NoCandidateError: If no row is allowed.
+    """
+    if not allowed.any():
+        raise NoCandidateError("Every candidate of the pool was measured, runs, or was rejected; none is left.")
+    allowed = allowed.copy()
+    d = belief.kept[0].bank.n_dims
+    pending = X[:0, :d] if X_pending is None else X_pending
+    choices: list[Choice] = []
+    while len(choices) < n and allowed.any():
+        rows = torch.as_tensor(np.flatnonzero(allowed), device=X.device)
+        acqf = acquisition_for(belief, search, pending)
+        values, argument = score(acqf, X[rows], [part.name for part in belief.kept])
+        best = int(values.argmax())
+        index = int(rows[best])
+        choices.append(Choice(index, X[index, :d], float(values[best]), argument(best)))
+        allowed[index] = False
+        pending = torch.cat([pending, X[index, :d][None]])
+    return choices
+
+
+@torch.no_grad()
+def score(acqf: torch.nn.Module, X: Tensor, names: Sequence[str]) -> tuple[Tensor, Argument]:
+    """Score rows. Returns values of shape `N` and a function that says which hypothesis argues for a row."""
+    values = torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
+    if not acqf_is_informative(values):
+        values = values + _representative(X)
+    return values, Argument(acqf, X, names)
+
+
+def acqf_is_informative(values: Tensor) -> bool:
+    """Whether the scores tell rows apart at all (a flat prior mean does not)."""
+    return bool(values.max() - values.min() > 1e-9 * values.abs().max().clamp_min(1e-300))
+
+
+def _representative(X: Tensor) -> Tensor:
+    """Prefer rows near the middle of the pool where nothing else tells them apart. Shape `N`, tiny values."""
+    return -1e-6 * (X - X.mean(0)).square().sum(-1)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Which hypothesis argues for a row: its share of the acquisition value."""
+
+    acqf: torch.nn.Module
+    X: Tensor
+    names: Sequence[str]
+
+    @torch.no_grad()
+    def __call__(self, row: int) -> dict[str, float]:
+        """Return shares by hypothesis; they sum to one. Weights where the function does not split."""
+        x = self.X[row][None, None, :]
+        if isinstance(self.acqf, MixtureAcquisition):
+            parts = [torch.logsumexp(p.reshape(-1, p.shape[-1]).logsumexp(-1), 0) for p in self.acqf.members(x)]
+        else:
+            parts = [torch.logsumexp(part.log_weight, dim=-1) for part in self.acqf.kept]  # type: ignore[union-attr]
+        shares = torch.softmax(torch.stack(parts), dim=0)
+        return dict(zip(self.names, shares.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""A belief is a set of competing hypotheses, each a bank of members weighted by exact evidence."""

@@ -1,0 +1,165 @@
+"""The belief: every hypothesis's members, conditioned on the same measurements and weighted by evidence.
+
+Reads hypotheses (learners with their checkpoints) and a support; gives weights, mixture predictions and the banks
+that acquisition functions score. Next in the tour: `discovery.acquisition`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from discovery.belief.records import BeliefSummary, HypothesisPrediction
+from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, search_weights
+from discovery.errors import ConfigurationError
+from discovery.meta.bank import Bank
+from discovery.meta.meta_gp import Adapted, MetaGP, Support
+
+N_KEPT = 16  # members per hypothesis that score candidates; the rest hold next to no weight
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A named way the world may work.
+
+    Attributes:
+        name: `no_transfer`, `history`, `simulator:<name>`, or the user's.
+        prior_weight: Weight before any measurement; weights of a belief are normalized.
+        learner: What adapts to the measurements.
+        checkpoint_id: Identity of what it was loaded from.
+        task_sources: What it was trained on.
+    """
+
+    name: str
+    prior_weight: float
+    learner: MetaGP
+    checkpoint_id: str
+    task_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeptBank:
+    """The members of one hypothesis that score candidates.
+
+    Attributes:
+        name: The hypothesis.
+        bank: Its kept members as a BoTorch model.
+        log_weight: Log search weight of every kept member within the belief. Shape `h`.
+    """
+
+    name: str
+    bank: Bank
+    log_weight: Tensor
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Evidence-weighted mixture over all members of all hypotheses."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    adapted: tuple[Adapted, ...]
+    steps: Tensor  # k x n one-step log densities
+    weights: Tensor  # k search weights
+    kept: tuple[KeptBank, ...]
+    best_f: tuple[float, float] | None  # lowest and highest outcome so far
+
+    @classmethod
+    def adapt(cls, hypotheses: Sequence[Hypothesis], support: Support) -> Belief:
+        """Condition all hypotheses on a support.
+
+        Args:
+            hypotheses: At least one.
+            support: Measurements, raw units; may hold none.
+
+        Raises:
+            ConfigurationError: If there is no hypothesis, or two share a name.
+        """
+        names = [hypothesis.name for hypothesis in hypotheses]
+        if not names or len(set(names)) < len(names):
+            raise ConfigurationError(f"A belief needs hypotheses with distinct names; got {names}.")
+        adapted = tuple(hypothesis.learner.adapt(support) for hypothesis in hypotheses)
+        steps = torch.stack([hypothesis_steps(a.log_prior, a.log_steps) for a in adapted])
+        prior = torch.tensor([h.prior_weight for h in hypotheses], dtype=steps.dtype, device=steps.device).log()
+        weights = search_weights(prior, steps, cls._no_transfer(names))
+        kept = tuple(
+            _keep(name, a, weight, support) for name, a, weight in zip(names, adapted, weights.log(), strict=True)
+        )
+        y = support.y
+        best = (float(y.min()), float(y.max())) if len(y) else None
+        return cls(tuple(hypotheses), adapted, steps, weights, kept, best)
+
+    @staticmethod
+    def _no_transfer(names: Sequence[str]) -> int | None:
+        return names.index(NO_TRANSFER) if NO_TRANSFER in names else None
+
+    def summary(self) -> BeliefSummary:
+        """Say where the belief stands."""
+        names = [hypothesis.name for hypothesis in self.hypotheses]
+        evidence = self.steps.sum(1)
+        prior = torch.tensor([h.prior_weight for h in self.hypotheses], dtype=evidence.dtype, device=evidence.device)
+        return BeliefSummary(
+            n_measurements=int(self.steps.shape[1]),
+            log_evidence=dict(zip(names, evidence.tolist(), strict=True)),
+            weights=dict(zip(names, self.weights.tolist(), strict=True)),
+            e_value=e_value(prior.log(), evidence, self._no_transfer(names)),
+        )
+
+    def marginals(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the next noisy outcome's mixture over all kept members.
+
+        Args:
+            X: Encoded configurations. Shape `n x d`.
+
+        Returns:
+            Means and standard deviations (noise included), shape `n x H`, and weights, shape `H`; raw units.
+        """
+        means, sds = [], []
+        for part in self.kept:
+            mean, variance = part.bank.marginals(X)
+            means.append(mean.T)
+            sds.append((variance + part.bank.members.noise.square()[:, None]).sqrt().T)
+        return torch.cat(means, -1), torch.cat(sds, -1), torch.cat([part.log_weight for part in self.kept]).exp()
+
+    def predict(self, X: Tensor) -> list[tuple[HypothesisPrediction, ...]]:
+        """Predict the next noisy outcome at some configurations, per hypothesis.
+
+        Args:
+            X: Encoded configurations. Shape `n x d`.
+
+        Returns:
+            For each configuration, one Gaussian mixture per hypothesis, raw units.
+        """
+        parts = []
+        for hypothesis, kept, weight in zip(self.hypotheses, self.kept, self.weights.tolist(), strict=True):
+            mean, variance = kept.bank.marginals(X)
+            sd = (variance + kept.bank.members.noise.square()[:, None]).sqrt()
+            log_weights = tuple(torch.log_softmax(kept.log_weight, dim=0).tolist())
+            parts.append(
+                [
+                    HypothesisPrediction(
+                        hypothesis=hypothesis.name,
+                        weight=weight,
+                        log_weights=log_weights,
+                        means=tuple(means),
+                        sds=tuple(sds),
+                        checkpoint_id=hypothesis.checkpoint_id,
+                        n_measurements=int(self.steps.shape[1]),
+                    )
+                    for means, sds in zip(mean.T.tolist(), sd.T.tolist(), strict=True)
+                ]
+            )
+        return list(zip(*parts, strict=True))
+
+
+def _keep(name: str, adapted: Adapted, log_weight: Tensor, support: Support) -> KeptBank:
+    """Keep the heaviest members and condition only them again; their weights still sum to the hypothesis's."""
+    posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
+    if len(posterior) <= N_KEPT:
+        return KeptBank(name, adapted.model, posterior + log_weight)
+    top = posterior.topk(N_KEPT)
+    model = adapted.model
+    bank = Bank(model.members[top.indices], model.features, support.X, support.y, support.yvar)
+    return KeptBank(name, bank, torch.log_softmax(top.values, dim=0) + log_weight)

@@ -1,0 +1,72 @@
+"""From exact evidence to search weights: fixed share, the floor under no transfer, and the e-process.
+
+Evidence is exact and independent of order. Search weights are not the same thing (DESIGN 4.3): they are allowed to
+recover and never let the no-transfer hypothesis vanish, and may depend on the order of measurements.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+NO_TRANSFER = "no_transfer"
+FIXED_SHARE = 0.02  # share of every step's weight that is handed back to the prior, so that weights can recover
+FLOOR = 0.05  # the no-transfer hypothesis never holds less of the search
+ALARM = 20.0  # e-value at which the experience is said not to fit (level 5 %, Ville's inequality)
+
+
+def hypothesis_steps(log_prior: Tensor, log_steps: Tensor) -> Tensor:
+    """One-step log densities of a bank as a whole.
+
+    Args:
+        log_prior: Log prior of the members. Shape `h`.
+        log_steps: One-step log densities per member. Shape `h x n`.
+
+    Returns:
+        `log p(y_t | y_<t)` under the bank's mixture. Shape `n`; their sum is the bank's log evidence.
+    """
+    cumulative = torch.cat([torch.zeros_like(log_steps[:, :1]), log_steps.cumsum(1)], dim=1)
+    joint = torch.logsumexp(log_prior[:, None] + cumulative, dim=0)
+    return joint[1:] - joint[:-1]
+
+
+def search_weights(log_prior: Tensor, steps: Tensor, no_transfer: int | None) -> Tensor:
+    """Return search weights after fixed share and the floor.
+
+    Args:
+        log_prior: Log prior weight of the hypotheses. Shape `k`.
+        steps: One-step log densities. Shape `k x n`, in order of ingestion.
+        no_transfer: Index of the no-transfer hypothesis, or None where there is none.
+
+    Returns:
+        Weights. Shape `k`; they sum to one.
+    """
+    prior = torch.softmax(log_prior, dim=0)
+    weights = prior
+    for t in range(steps.shape[1]):  # a recursion over time, k numbers a step
+        shared = (1 - FIXED_SHARE) * weights + FIXED_SHARE * prior
+        weights = torch.softmax(shared.log() + steps[:, t], dim=0)
+    if no_transfer is None or len(weights) == 1 or weights[no_transfer] >= FLOOR:
+        return weights
+    others = weights.clone()
+    others[no_transfer] = 0
+    floored = (1 - FLOOR) * others / others.sum()
+    floored[no_transfer] = FLOOR
+    return floored
+
+
+def e_value(log_prior: Tensor, log_evidence: Tensor, no_transfer: int | None) -> float:
+    """Return `p_no_transfer / p_transfer` over all measurements; 20 or more says that experience does not fit.
+
+    Args:
+        log_prior: Log prior weight of the hypotheses. Shape `k`.
+        log_evidence: Log evidence of the hypotheses. Shape `k`.
+        no_transfer: Index of the no-transfer hypothesis.
+    """
+    if no_transfer is None or len(log_prior) < 2:
+        return 1.0
+    others = torch.arange(len(log_prior), device=log_prior.device) != no_transfer
+    transfer = torch.logsumexp(torch.log_softmax(log_prior[others], 0) + log_evidence[others], dim=0)
+    return math.exp(min(float(log_evidence[no_transfer] - transfer), 700.0))

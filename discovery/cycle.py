@@ -1,0 +1,228 @@
+"""One pure pass: measurements -> belief -> candidates -> proposal drafts. No file, no database, no clock but a timer.
+
+Reads what `session` took from the store and gives back drafts that `session` stores; the same inputs and seed give the
+same drafts. Next in the tour: `discovery.review`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from discovery.acquisition.continuous import choose_in_space
+from discovery.acquisition.pool import Choice, Search, choose_from_pool
+from discovery.belief.belief import Belief, Hypothesis
+from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
+from discovery.meta.meta_gp import Support
+from discovery.seeds import derive
+
+if TYPE_CHECKING:
+    from discovery.space import CandidatePool, SearchSpace
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What has been measured so far, in the order of ingestion.
+
+    Attributes:
+        X: Encoded configurations. Shape `n x d`; unit cube.
+        y: The objective's outcome. Shape `n`; raw units.
+        yvar: Known noise variances, shape `n`, or None.
+        keys: Identity of each configuration (`SearchSpace.keys`).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    yvar: np.ndarray | None
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CycleRequest:
+    """What is asked of one pass.
+
+    Attributes:
+        n: Number of proposals wanted.
+        goal: `maximize` or `minimize`.
+        acquisition: Name of the acquisition function.
+        seed: The campaign's seed; streams are derived from it and the number of measurements.
+        cycle: Number of the cycle, from 1.
+        pending_X: Configurations that run already. Shape `p x d`, or None.
+        pending_keys: Their identities.
+        allow_replicates: Whether a configuration that was measured may be proposed again.
+    """
+
+    n: int
+    goal: str = "maximize"
+    acquisition: str = "log_ei"
+    seed: int = 0
+    cycle: int = 1
+    pending_X: np.ndarray | None = None
+    pending_keys: tuple[str, ...] = ()
+    allow_replicates: bool = False
+
+
+@dataclass(frozen=True)
+class ProposalDraft:
+    """A proposal before it is stored.
+
+    Attributes:
+        configuration: A value for every parameter.
+        key: Identity of the configuration.
+        X: Its encoding. Length `d`.
+        row: Row position in the candidates file, or None outside a pool.
+        predictions: What every hypothesis says about the outcome, raw units.
+        mean: The belief's mean, raw units.
+        sd: The belief's standard deviation (noise included), raw units.
+        acqf_name: Acquisition function.
+        acqf_value: Its value (log expected improvement for `log_ei`).
+        argued_by: The hypothesis with the largest share in the acquisition value.
+        argument: Share of every hypothesis in it; sums to one.
+        is_exploring: Whether the belief's mean is not above the best outcome so far: chosen to learn.
+        n_measurements: Number of measurements seen.
+        seed: Seed it can be replayed with.
+    """
+
+    configuration: dict[str, object]
+    key: str
+    X: tuple[float, ...]
+    row: int | None
+    predictions: tuple[HypothesisPrediction, ...]
+    mean: float
+    sd: float
+    acqf_name: str
+    acqf_value: float
+    argued_by: str
+    argument: dict[str, float]
+    is_exploring: bool
+    n_measurements: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class CycleResult:
+    """What one pass gives back."""
+
+    drafts: tuple[ProposalDraft, ...]
+    belief: BeliefSummary
+    seconds: float
+
+
+def adapt(hypotheses: Sequence[Hypothesis], observed: Observations) -> Belief:
+    """Condition the hypotheses on what was measured: milliseconds, no gradient step.
+
+    Args:
+        hypotheses: At least one.
+        observed: All measurements of the campaign.
+    """
+    device = hypotheses[0].learner.device
+    return Belief.adapt(hypotheses, Support.of(observed.X, observed.y, observed.yvar, device))
+
+
+def run_cycle(
+    space: SearchSpace,
+    pool: CandidatePool | None,
+    hypotheses: Sequence[Hypothesis],
+    observed: Observations,
+    request: CycleRequest,
+    pool_inputs: torch.Tensor | None = None,
+) -> CycleResult:
+    """Adapt the belief and choose the next experiments.
+
+    Args:
+        space: The search space.
+        pool: The finite pool, or None for a space that is searched freely.
+        hypotheses: The competing hypotheses.
+        observed: What has been measured.
+        request: How many, by what, excluding what.
+        pool_inputs: The pool with all features (`pool_with_features`), for callers that run many passes over one pool.
+
+    Returns:
+        Drafts in the order they were chosen, and where the belief stands.
+
+    Raises:
+        NoCandidateError: If nothing is left to propose.
+    """
+    started = time.perf_counter()
+    belief = adapt(hypotheses, observed)
+    sign = 1.0 if request.goal == "maximize" else -1.0
+    search = Search(request.acquisition, sign, derive(request.seed, "cycle", request.cycle, len(observed.y)))
+    if pool is not None:
+        X = pool_with_features(pool, hypotheses) if pool_inputs is None else pool_inputs
+        choices = choose_from_pool(
+            belief, X, _allowed(pool, observed, request), request.n, search, _pending(space, belief, request)
+        )
+    else:
+        choices = _choose_in_space(space, belief, observed, request, search)
+    drafts = _drafts(space, pool, belief, choices, search)
+    return CycleResult(drafts, belief.summary(), time.perf_counter() - started)
+
+
+def pool_with_features(pool: CandidatePool, hypotheses: Sequence[Hypothesis]) -> torch.Tensor:
+    """Append every hypothesis's features to a pool; they depend on no measurement. Shape `n x (d + j_1 + ...)`."""
+    device = hypotheses[0].learner.device
+    X = torch.as_tensor(pool.X, dtype=torch.float64, device=device)
+    return torch.cat([X, *(hypothesis.learner.features(X) for hypothesis in hypotheses)], dim=-1)
+
+
+def _taken(observed: Observations, request: CycleRequest) -> set[str]:
+    return set(request.pending_keys) | (set() if request.allow_replicates else set(observed.keys))
+
+
+def _allowed(pool: CandidatePool, observed: Observations, request: CycleRequest) -> np.ndarray:
+    taken = _taken(observed, request)
+    return np.array([key not in taken for key in pool.keys], dtype=bool)
+
+
+def _pending(space: SearchSpace, belief: Belief, request: CycleRequest) -> torch.Tensor:
+    pending = np.zeros((0, space.n_dims)) if request.pending_X is None else request.pending_X
+    return torch.as_tensor(pending, dtype=torch.float64, device=belief.steps.device)
+
+
+def _choose_in_space(
+    space: SearchSpace, belief: Belief, observed: Observations, request: CycleRequest, search: Search
+) -> list[Choice]:
+    taken = _taken(observed, request)
+
+    def is_taken(X: np.ndarray) -> np.ndarray:
+        return np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
+
+    return choose_in_space(belief, space, request.n, search, _pending(space, belief, request), is_taken)
+
+
+def _drafts(
+    space: SearchSpace, pool: CandidatePool | None, belief: Belief, choices: Sequence[Choice], search: Search
+) -> tuple[ProposalDraft, ...]:
+    X = torch.stack([choice.x for choice in choices])
+    frame = space.decode(X.cpu().numpy())
+    if pool is not None:
+        frame = pool.frame.iloc[[choice.index for choice in choices]][list(space.names)].reset_index(drop=True)
+    keys = space.keys(frame)
+    best = None if belief.best_f is None else belief.best_f[1 if search.sign > 0 else 0]
+    drafts = []
+    for i, (choice, predictions) in enumerate(zip(choices, belief.predict(X), strict=True)):
+        overall = mix(predictions)
+        drafts.append(
+            ProposalDraft(
+                configuration={str(name): value for name, value in frame.iloc[i].items()},
+                key=keys[i],
+                X=tuple(choice.x.tolist()),
+                row=None if pool is None else int(pool.rows[choice.index]),
+                predictions=predictions,
+                mean=overall.mean,
+                sd=overall.sd,
+                acqf_name=search.name,
+                acqf_value=choice.value,
+                argued_by=max(choice.argument, key=lambda name: choice.argument[name]),
+                argument=choice.argument,
+                is_exploring=best is not None and search.sign * (overall.mean - best) <= 0,
+                n_measurements=predictions[0].n_measurements,
+                seed=search.seed,
+            )
+        )
+    return tuple(drafts)

@@ -1,0 +1,208 @@
+"""A bank: all members of one hypothesis conditioned on the same measurements, as one BoTorch model.
+
+One batched Cholesky factorization gives every member's posterior and its evidence; the factor's rows are the one-step
+densities, so the product of predictions before each measurement *is* the marginal likelihood. Next: `discovery.belief`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from botorch.models.model import FantasizeMixin, Model
+from botorch.posteriors import GPyTorchPosterior
+from gpytorch.distributions import MultivariateNormal
+from torch import Tensor
+
+from discovery.errors import ShapeError
+from discovery.meta.features import SourceFeatures
+from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
+from discovery.meta.members import Members
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Inputs(NamedTuple):
+    """Configurations as every member sees them."""
+
+    scaled: Tensor  # warped, divided by lengthscales: * x h x q x d
+    features: Tensor  # times slope sds: * x h x q x j
+    mean: Tensor  # prior mean: * x h x q
+
+
+class Bank(FantasizeMixin, Model):
+    """Members conditioned on a support, batch shape `[h]` (or `[..., h]` after fantasies).
+
+    Inputs of `posterior` have shape `* x q x d` where the batch dimensions broadcast against `h`, for example
+    `b x 1 x q x d`. Inputs may carry their feature values in extra columns (`d + j` in all, made by `with_features`);
+    features are then not computed again, which is how a pool is scored cheaply.
+
+    Args:
+        members: Members in raw outcome units.
+        features: The hypothesis's features.
+        X: Support configurations. Shape `n x d` or `* x n x d`; `n` may be zero.
+        Y: Measured outcomes, raw units. Shape `n`, or `* x h x n` with one value per member.
+        Yvar: Known noise variances, shape `n`; added to each member's own noise. None means none are known.
+    """
+
+    def __init__(
+        self, members: Members, features: SourceFeatures, X: Tensor, Y: Tensor, Yvar: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.members, self.features = members, features
+        self.n_dims = int(members.inverse_lengthscale.shape[-1])
+        self.X = X if X.ndim > 2 else X[None]  # * x (1 | h) x n x d
+        self.Y = Y if Y.ndim > 1 else Y.expand(members.n_members, -1)  # * x h x n
+        self.Yvar = Yvar
+        self._is_warped = members.is_warped
+        if self.X.shape[-2] != self.Y.shape[-1]:
+            raise ShapeError(f"Y must hold one outcome per row of X; got {self.Y.shape[-1]} for {self.X.shape[-2]}.")
+        self.train_inputs = (self.X,)  # what BoTorch's noisy acquisition functions look for
+        self._condition()
+
+    @property
+    def num_outputs(self) -> int:
+        """One outcome per bank."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Members last: `[h]`, or `[..., h]` for fantasies."""
+        return torch.broadcast_shapes(self.Y.shape[:-1], self._factor.shape[:-2])
+
+    def with_features(self, X: Tensor) -> Tensor:
+        """Append the feature columns to configurations. Shape `* x d` to `* x (d + j)`."""
+        return torch.cat([X, self.features(X)], dim=-1)
+
+    def _split(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        d, j = self.n_dims, self.features.n_features
+        if X.shape[-1] == d + j and j:
+            return X[..., :d], X[..., d:]
+        if X.shape[-1] != d:
+            raise ShapeError(f"X must have {d} columns (or {d + j} with features); got {X.shape[-1]}.")
+        return X, self.features(X)
+
+    def _inputs(self, X: Tensor) -> Inputs:
+        X, F = self._split(X)
+        m = self.members
+        if self._is_warped:
+            X = kumaraswamy(X, m.warp_a[:, None, :], m.warp_b[:, None, :])
+        mean = m.offset[:, None] + (F @ m.slope[:, :, None])[..., 0]
+        return Inputs(X * m.inverse_lengthscale[:, None, :], F * m.slope_sd[:, None, :], mean)
+
+    def _covariance(self, left: Inputs, right: Inputs) -> Tensor:
+        m = self.members
+        K = m.signal[:, None, None].square() * matern52(squared_distance(left.scaled, right.scaled))
+        K = K + m.offset_sd[:, None, None].square()
+        return K + left.features @ right.features.transpose(-1, -2) if self.features.n_features else K
+
+    def _condition(self) -> None:
+        inputs = self._inputs(self.X)
+        noise = self.members.noise.square()[:, None].expand(-1, self.X.shape[-2])
+        if self.Yvar is not None:
+            noise = noise + self.Yvar
+        K = self._covariance(inputs, inputs) + torch.diag_embed(noise)
+        self._train = inputs
+        self._factor = torch.linalg.cholesky(K)  # * x h x n x n
+        residual = (self.Y - inputs.mean)[..., None]
+        self._whitened = torch.linalg.solve_triangular(self._factor, residual, upper=False)[..., 0]  # * x h x n
+
+    def one_step_log_densities(self) -> Tensor:
+        """Log density of each measurement given those before it. Shape `* x h x n`; per raw unit."""
+        scale = torch.diagonal(self._factor, dim1=-2, dim2=-1)
+        return -0.5 * self._whitened.square() - scale.log() - 0.5 * LOG_2PI
+
+    def log_evidence(self) -> Tensor:
+        """Joint log marginal likelihood of the support under every member. Shape `* x h`."""
+        return self.one_step_log_densities().sum(-1)
+
+    def marginals(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and variance of the latent outcome at single points, without joint covariances.
+
+        Args:
+            X: Configurations, with or without feature columns. Shape `N x d`.
+
+        Returns:
+            Mean, shape `* x h x N`, and variance, shape `h x N`, raw units.
+        """
+        test = self._inputs(X)  # h x N x d
+        prior = self.members.signal.square() + self.members.offset_sd.square()
+        variance = prior[:, None] + test.features.square().sum(-1)
+        cross = self._covariance(self._train, test)  # h x n x N
+        half = torch.linalg.solve_triangular(self._factor, cross, upper=False)
+        mean = test.mean + (self._whitened[..., None, :] @ half)[..., 0, :]
+        return mean, (variance - half.square().sum(-2)).clamp_min(1e-12)
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: Any | None = None,
+    ) -> Any:
+        """Return the joint posterior of `q` points under every member.
+
+        Args:
+            X: Configurations. Shape `* x q x d`; batch dimensions broadcast against the batch shape.
+            output_indices: Not used: a bank has one outcome.
+            observation_noise: Whether to add the members' noise (or the variances given).
+            posterior_transform: A BoTorch posterior transform.
+
+        Returns:
+            A `GPyTorchPosterior` with event shape `* x h x q x 1`.
+        """
+        is_pool = X.ndim > 3 and X.shape[-2] == 1 and all(size == 1 for size in X.shape[1:-1]) and self.X.ndim == 3
+        mean, covariance = self._pool(X) if is_pool else self._joint(X)
+        if isinstance(observation_noise, Tensor):
+            covariance = covariance + torch.diag_embed(observation_noise[..., 0].expand(mean.shape))
+        elif observation_noise:
+            noise = self.members.noise.square()[:, None].expand(mean.shape[-2:])
+            covariance = covariance + torch.diag_embed(noise)
+        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
+        return posterior_transform(posterior) if posterior_transform is not None else posterior
+
+    def _pool(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        mean, variance = self.marginals(X.reshape(X.shape[0], X.shape[-1]))
+        mean = mean.movedim(-1, 0)[..., None]  # N x * x h x 1
+        variance = variance.T.reshape(X.shape[0], *[1] * (mean.ndim - 3), -1, 1, 1).expand(*mean.shape, 1)
+        return mean, variance
+
+    def _joint(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        if X.ndim == 2:
+            X = X[None]  # 1 x q x d: every member at the same points
+        test = self._inputs(X)
+        cross = self._covariance(self._train, test)  # * x h x n x q
+        factor = self._factor.expand(*cross.shape[:-2], *self._factor.shape[-2:])
+        half = torch.linalg.solve_triangular(factor, cross, upper=False)
+        whitened = self._whitened[..., None, :]
+        mean = test.mean + (whitened @ half)[..., 0, :]
+        covariance = self._covariance(test, test) - half.transpose(-1, -2) @ half
+        jitter = 1e-10 * (self.members.signal.square() + self.members.offset_sd.square())
+        covariance = covariance + jitter[:, None, None] * torch.eye(X.shape[-2], dtype=X.dtype, device=X.device)
+        return mean, covariance.expand(*mean.shape, X.shape[-2])
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> Bank:
+        """Return the bank with further outcomes, one per member where they differ.
+
+        Args:
+            X: New configurations. Shape `q x d`, or `* x q x d` with batch dimensions that broadcast against `h`.
+            Y: New outcomes. Shape `q x 1`, or `* x h x q x 1` (leading dimensions are fantasies).
+            **kwargs: `noise` (variances, as BoTorch passes them) is not used: every member has its own noise.
+
+        Returns:
+            A new bank; this one is unchanged.
+        """
+        X = X[..., : self.n_dims]
+        X_new = X if X.ndim > 2 else X[None]
+        batch = torch.broadcast_shapes(self.X.shape[:-2], X_new.shape[:-2])
+        X_all = torch.cat([self.X.expand(*batch, *self.X.shape[-2:]), X_new.expand(*batch, *X_new.shape[-2:])], dim=-2)
+        Y_new = Y[..., 0]
+        lead = torch.broadcast_shapes(self.Y.shape[:-1], Y_new.shape[:-1])
+        Y_all = torch.cat([self.Y.expand(*lead, -1), Y_new.expand(*lead, -1)], dim=-1)
+        Yvar = None if self.Yvar is None else torch.cat([self.Yvar, self.Yvar.new_zeros(Y_new.shape[-1])])
+        return Bank(self.members, self.features, X_all, Y_all, Yvar)
+
+    def transform_inputs(self, X: Tensor, input_transform: Any | None = None) -> Tensor:
+        """Return the inputs: warping is part of the members."""
+        return X

@@ -1,0 +1,220 @@
+"""The members of the history hypothesis: earlier tasks' posterior means as features, with cross-fitted trust.
+
+No pseudo-target ever sees its own outcome among its features, and a residual GP stays in every member.
+Source: bank of transfer strengths over stacked source posteriors; departures from the usual stacking: nothing is
+fitted to the campaign, members differ in how far they trust what was cross-fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from discovery.meta.features import SourceFeatures
+from discovery.meta.fitting import (
+    LENGTHSCALE_SD,
+    MAX_FIT_POINTS,
+    fit_tasks,
+    lengthscale_location,
+    masked_log_likelihood,
+    minimize,
+    source_features,
+    subsample,
+)
+from discovery.meta.kernels import Geometry, matern52, squared_distance
+from discovery.meta.members import Members, plain_members
+from discovery.tasks.task import TaskBatch
+
+TRUST_STEPS = 120  # Adam steps of the cross-fit
+MAX_SOURCE_POINTS = 1024  # a source's posterior mean uses at most so many of its measurements
+
+Progress = Callable[[int, int], None]
+
+# What a campaign may find its history to be, relative to what cross-fitting found; each row is one kind of member:
+# factors on (mean slope, slope sd, residual signal, noise, lengthscale), and prior weight.
+TRUST = (
+    (1.0, 1.0, 1.0, 1.0, 1.0, 3.0),  # as cross-fitted
+    (1.0, 2.0, 1.4, 1.0, 1.0, 1.0),  # looser
+    (1.0, 0.5, 0.7, 1.0, 1.0, 1.0),  # tighter
+    (0.5, 1.5, 1.3, 1.0, 1.0, 1.0),  # half trust in the mean
+    (0.0, 3.0, 1.3, 1.0, 1.0, 1.0),  # either sign
+    (1.0, 1.0, 1.0, 2.0, 1.0, 1.0),  # noisier
+    (1.0, 1.0, 1.0, 0.5, 1.0, 1.0),  # cleaner
+    (1.0, 1.0, 1.0, 1.0, 0.5, 1.0),  # rougher
+    (1.0, 1.0, 1.0, 1.0, 2.0, 1.0),  # smoother
+)
+DEFAULT_TRUST = {"slope": 0.7, "slope_sd": 0.5, "offset_sd": 0.5, "signal": 0.6, "noise": 0.2}  # with one source only
+
+
+def prepare_sources(batch: TaskBatch, geometry: Geometry, generator: torch.Generator) -> SourceFeatures:
+    """Fit each source task's own GP on some of its points and condition it on all (up to a limit)."""
+    fitted = fit_tasks(subsample(batch, MAX_FIT_POINTS, generator), geometry)
+    return source_features(subsample(batch, MAX_SOURCE_POINTS, generator), fitted, geometry)
+
+
+def _trust_covariance(p: Mapping[str, Tensor], X: Tensor, F: Tensor, own: Tensor, geometry: Geometry) -> Tensor:
+    """Covariance of pseudo-targets given the other sources' features. Shape `t x n x n`."""
+    Z = X * geometry.inverse_lengthscales(p["log_lengthscale"].exp())
+    n_others = F.shape[-1] - 1
+    K = p["log_signal"].exp().square() * matern52(squared_distance(Z, Z)) + p["log_offset_sd"].exp().square()
+    others = F * own[:, None, :]  # t x n x j, the task's own column is zero
+    K = K + p["log_slope_sd"].exp().square() / n_others * others @ others.transpose(-1, -2)
+    noise = p["log_noise"].exp().square() + 1e-6
+    return K + noise * torch.eye(K.shape[-1], dtype=K.dtype, device=K.device)
+
+
+def fit_trust(
+    batch: TaskBatch,
+    features: SourceFeatures,
+    geometry: Geometry,
+    *,
+    start_from: Mapping[str, Tensor] | None = None,
+    on_step: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Fit the trust in history by leaving one source out: no pseudo-target ever sees its own outcome as a feature.
+
+    Args:
+        batch: The source tasks, standardized, subsampled. At least two tasks.
+        features: Posterior means of the same sources in the same order.
+        geometry: The space's blocks.
+        start_from: Trust found earlier; the fit goes on from it with half the steps.
+        on_step: Called with (step, steps).
+
+    Returns:
+        `slope`, `slope_sd`, `offset`, `offset_sd`, `signal`, `noise` (scalars) and `lengthscale` (`n_blocks`).
+    """
+    t = batch.n_tasks
+    new = batch.X
+    F = features(batch.X)  # t x n x j with j = t
+    own = 1 - torch.eye(t, dtype=new.dtype, device=new.device)
+    mean_of_others = (F * own[:, None, :]).sum(-1) / (t - 1)
+    y = batch.Y[..., 0]
+    location = lengthscale_location(geometry.n_blocks)
+    start = {
+        "slope": new.new_tensor(0.8),
+        "offset": new.new_tensor(0.0),
+        "log_slope_sd": new.new_tensor(math.log(0.5)),
+        "log_offset_sd": new.new_tensor(math.log(0.5)),
+        "log_signal": new.new_tensor(math.log(0.5)),
+        "log_noise": new.new_tensor(math.log(0.2)),
+        "log_lengthscale": new.new_zeros(geometry.n_blocks),
+    }
+    if start_from is not None:
+        start = {name: _resume(start_from, name, value) for name, value in start.items()}
+
+    def loss(p: Mapping[str, Tensor]) -> Tensor:
+        K = _trust_covariance(p, batch.X, F, own, geometry)
+        residual = y - p["offset"] - p["slope"] * mean_of_others
+        prior = -0.5 * ((p["log_lengthscale"] - location) / LENGTHSCALE_SD).square().sum()
+        prior = prior - 0.5 * (p["log_offset_sd"] - math.log(0.5)).square() - 0.5 * (p["log_slope_sd"] + 1).square()
+        prior = prior - 0.5 * (p["log_signal"] - math.log(0.5)).square()
+        return -masked_log_likelihood(K, residual, batch.mask).sum() - prior
+
+    found = minimize(loss, start, steps=TRUST_STEPS if start_from is None else TRUST_STEPS // 2, on_step=on_step)
+    return {name.removeprefix("log_"): v.exp() if name.startswith("log_") else v for name, v in found.items()}
+
+
+def _resume(trust: Mapping[str, Tensor], name: str, default: Tensor) -> Tensor:
+    """Take a fit's starting value from an earlier trust where it has one (positive quantities are fitted in logs)."""
+    found = trust.get(name.removeprefix("log_"))
+    if found is None:
+        return default
+    value = found.to(default)
+    return value.clamp_min(1e-6).log() if name.startswith("log_") else value
+
+
+def history_members(trust: Mapping[str, Tensor], n_sources: int, geometry: Geometry) -> Members:
+    """Spread the cross-fitted trust into a bank of members (`TRUST`)."""
+    table = torch.tensor(TRUST, dtype=torch.float64, device=geometry.column_scale.device)
+    slope_factor, slope_sd_factor, signal_factor, noise_factor, lengthscale_factor, prior = table.T
+    ones = torch.ones_like(prior)
+    slope = (slope_factor * trust["slope"] / n_sources)[:, None].expand(-1, n_sources)
+    slope_sd = (slope_sd_factor * trust["slope_sd"] / math.sqrt(n_sources))[:, None].expand(-1, n_sources)
+    return plain_members(
+        geometry,
+        lengthscale_factor[:, None] * trust["lengthscale"][None, :],
+        n_features=n_sources,
+        signal=signal_factor * trust["signal"],
+        noise=(noise_factor * trust["noise"]).clamp_min(0.01),
+        offset=ones * trust.get("offset", torch.zeros(())).to(ones),
+        offset_sd=ones * trust["offset_sd"],
+        slope=slope,
+        slope_sd=slope_sd,
+        log_prior=prior.log(),
+    )
+
+
+def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
+    """Say how well the other sources rank each source's configurations, before any of its outcomes is seen.
+
+    Likelihood does not see this: a history of pure noise can have the better density and still mislead the search.
+
+    Args:
+        batch: The source tasks, at least two.
+        features: Posterior means of the same sources in the same order.
+
+    Returns:
+        Spearman correlation of each task's outcomes with the mean of the other sources' posterior means. Shape `t`.
+    """
+    own = 1 - torch.eye(batch.n_tasks, dtype=batch.X.dtype, device=batch.X.device)
+    others = (features(batch.X) * own[:, None, :]).sum(-1)
+    real = batch.mask.to(batch.X.dtype)
+    n = real.sum(1, keepdim=True)
+
+    def centered_ranks(values: Tensor) -> Tensor:
+        order = values.masked_fill(~batch.mask, float("inf")).argsort(dim=1).argsort(dim=1).to(values.dtype)
+        return (order - (n - 1) / 2) * real
+
+    a, b = centered_ranks(others), centered_ranks(batch.Y[..., 0])
+    return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class FromHistory:
+    """What meta-training on history gives.
+
+    Attributes:
+        members: Members in standardized units.
+        features: The sources' posterior means.
+        trust: What cross-fitting found, for a later refinement to start from.
+        scores: `rank_correlation` and its standard error over sources; empty with one source.
+    """
+
+    members: Members
+    features: SourceFeatures
+    trust: dict[str, Tensor]
+    scores: dict[str, float]
+
+
+def from_history(
+    batch: TaskBatch,
+    geometry: Geometry,
+    generator: torch.Generator,
+    *,
+    start_from: Mapping[str, Tensor] | None = None,
+    on_step: Progress | None = None,
+) -> FromHistory:
+    """Meta-train the history hypothesis.
+
+    Args:
+        batch: Source tasks with standardized outcomes.
+        geometry: The space's blocks.
+        generator: Source of randomness (subsampling).
+        start_from: Trust to go on from, with half the steps.
+        on_step: Called with (step, steps).
+    """
+    features = prepare_sources(batch, geometry, generator)
+    if batch.n_tasks == 1:  # trust cannot be cross-fitted with one source: stay wide
+        trust = {name: batch.X.new_tensor(value) for name, value in DEFAULT_TRUST.items()}
+        location = math.exp(lengthscale_location(geometry.n_blocks))
+        trust["lengthscale"] = batch.X.new_full((geometry.n_blocks,), location)
+        return FromHistory(history_members(trust, 1, geometry), features, trust, {})
+    rho = rank_correlations(batch, features)
+    scores = {"rank_correlation": float(rho.mean()), "rank_correlation_se": float(rho.std() / len(rho) ** 0.5)}
+    some = subsample(batch, MAX_FIT_POINTS, generator)
+    trust = fit_trust(some, features, geometry, start_from=start_from, on_step=on_step)
+    return FromHistory(history_members(trust, batch.n_tasks, geometry), features, trust, scores)

@@ -1,0 +1,253 @@
+"""MetaGP: exact Gaussian processes whose whole prior is meta-learned, as a bank of fully specified members.
+
+`meta_train` looks at a task distribution and fixes members and features; `adapt` conditions all members on a
+campaign's measurements with one batched Cholesky factorization and no gradient step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discovery.errors import CheckpointError
+from discovery.meta.bank import Bank
+from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
+from discovery.meta.features import SourceFeatures
+from discovery.meta.history_bank import from_history
+from discovery.meta.kernels import Geometry
+from discovery.meta.members import Members
+from discovery.meta.no_transfer import no_transfer_members
+from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.meta.simulator_bank import from_simulator
+from discovery.seeds import rng, torch_generator
+from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.task import Task, TaskBatch
+
+if TYPE_CHECKING:
+    from discovery.space.space import SearchSpace
+    from discovery.tasks.distribution import TaskDistribution
+
+NAME = "meta_gp"
+N_SHARED_TASKS, N_SHARED_POINTS = 256, 128  # simulated tasks that give the mean shape and the variations
+N_OWN_TASKS, N_OWN_POINTS = 64, 48  # simulated tasks that give lengthscales, signal, noise and warps
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Support:
+    """A campaign's measurements as tensors, raw units. Shapes: X `n x d`, y `n`, yvar `n` or None."""
+
+    X: Tensor
+    y: Tensor
+    yvar: Tensor | None = None
+
+    @classmethod
+    def of(cls, X: np.ndarray, y: np.ndarray, yvar: np.ndarray | None, device: torch.device | str) -> Support:
+        """Move arrays to a device."""
+
+        def move(values: np.ndarray) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.float64, device=device)
+
+        return cls(move(X), move(y), None if yvar is None else move(yvar))
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """One hypothesis after its measurements.
+
+    Attributes:
+        model: The bank, batch shape `[h]`, raw units.
+        log_prior: Log prior of every member; normalized. Shape `h`.
+        log_steps: Log density of each measurement given those before it, per raw unit; zero for a measurement that
+            is not scored (it anchored the scale). Shape `h x n`.
+    """
+
+    model: Bank
+    log_prior: Tensor
+    log_steps: Tensor
+
+    @property
+    def log_evidence(self) -> Tensor:
+        """Joint log marginal likelihood per member. Shape `h`."""
+        return self.log_steps.sum(-1)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What meta-training needs beside tasks.
+
+    Attributes:
+        hypothesis: Name of the hypothesis trained.
+        space: The campaign's space.
+        scale: Location and scale of the campaign's outcome.
+        seed: Seed of all randomness.
+        device: Where to train.
+        on_step: Called with (step, steps) as training goes on.
+    """
+
+    hypothesis: str
+    space: SearchSpace
+    scale: OutcomeScale
+    seed: int = 0
+    device: torch.device | str = "cpu"
+    on_step: Progress | None = None
+
+
+@dataclass(frozen=True)
+class MetaGP:
+    """A meta-learned Gaussian-process prior, ready to adapt.
+
+    Attributes:
+        members: The bank's members, standardized units.
+        features: What the members' means and slopes refer to.
+        scale: What standardized units mean for this campaign's outcome.
+        device: Where it lives.
+        trust: What cross-fitting found about history, for a later refinement to start from; empty for the others.
+        scores: Cross-fitted scores of meta-training, by name.
+    """
+
+    members: Members
+    features: SourceFeatures
+    scale: OutcomeScale
+    device: torch.device
+    trust: Mapping[str, Tensor] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def meta_train(
+        cls, distribution: TaskDistribution | None, setting: Setting, *, start_from: Checkpoint | None = None
+    ) -> Checkpoint:
+        """Meta-train one hypothesis.
+
+        Args:
+            distribution: History, a simulator bound to the space, or None for the no-transfer bank.
+            setting: The space, the outcome's scale, seed and device.
+            start_from: Checkpoint whose training goes on (history only): its trust is where the fit starts.
+
+        Returns:
+            A checkpoint; the same setting gives the same one.
+        """
+        if distribution is None:
+            learner, sources = cls._without_transfer(setting), tuple[str, ...]()
+        elif isinstance(distribution, HistoryDistribution):
+            learner = cls._from_history(distribution.tasks, setting, start_from)
+            sources = tuple(task.source for task in distribution.tasks)
+        else:
+            learner, sources = cls._from_simulator(distribution, setting), (f"simulator:{distribution.name}",)
+        return learner.checkpoint(
+            CheckpointMeta(
+                learner=NAME,
+                hypothesis=setting.hypothesis,
+                space_hash=setting.space.schema_hash,
+                seed=setting.seed,
+                task_sources=sources,
+                parent="" if start_from is None else start_from.checkpoint_id,
+            )
+        )
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> MetaGP:
+        """Rebuild the learner from its checkpoint.
+
+        Raises:
+            CheckpointError: If another family made the checkpoint.
+        """
+        if checkpoint.meta.learner != NAME:
+            raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
+        tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
+        trust = {name.removeprefix("trust."): v for name, v in tensors.items() if name.startswith("trust.")}
+        return cls(
+            members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
+            features=SourceFeatures(**{f.name: tensors[f"features.{f.name}"] for f in fields(SourceFeatures)}),
+            scale=OutcomeScale(**checkpoint.meta.details["scale"]),
+            device=torch.device(device),
+            trust=trust,
+            scores=checkpoint.meta.scores,
+        )
+
+    def adapt(self, support: Support) -> Adapted:
+        """Condition every member on a support.
+
+        Args:
+            support: Measurements, raw units; may hold none. With an anchored scale and none, densities are in
+                standardized units.
+
+        Returns:
+            The adapted bank; order of the measurements changes nothing but the order of the one-step densities.
+        """
+        n = int(support.y.shape[0])
+        locations, scales = self.scale.grid(float(support.y[0]) if n else 0.0)
+        repeated = self.members.repeat(len(scales)) if len(scales) > 1 else self.members
+        each = self.members.n_members
+        location = torch.as_tensor(np.repeat(locations, each), dtype=torch.float64, device=self.device)
+        scale = torch.as_tensor(np.repeat(scales, each), dtype=torch.float64, device=self.device)
+        members = repeated.in_units(location, scale)
+        bank = Bank(members, self.features, support.X, support.y, support.yvar)
+        steps = bank.one_step_log_densities()
+        if self.scale.is_anchored and n:
+            steps = torch.cat([torch.zeros_like(steps[:, :1]), steps[:, 1:]], dim=1)
+        return Adapted(model=bank, log_prior=members.log_prior, log_steps=steps)
+
+    def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
+        """Write the learner down."""
+        tensors = {f"members.{f.name}": getattr(self.members, f.name) for f in fields(Members)}
+        tensors |= {f"features.{f.name}": getattr(self.features, f.name) for f in fields(SourceFeatures)}
+        tensors |= {f"trust.{name}": value for name, value in self.trust.items()}
+        scale = {f.name: getattr(self.scale, f.name) for f in fields(OutcomeScale)}
+        details, scores = meta.details | {"scale": scale}, dict(self.scores) | meta.scores
+        return Checkpoint(meta=replace(meta, details=details, scores=scores), tensors=tensors)
+
+    @classmethod
+    def _without_transfer(cls, setting: Setting) -> MetaGP:
+        geometry = Geometry.of(setting.space, setting.device)
+        features = SourceFeatures.empty(setting.space.n_dims, setting.device)
+        return cls(no_transfer_members(geometry), features, setting.scale, torch.device(setting.device))
+
+    @classmethod
+    def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MetaGP:
+        own = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
+        batch = standardize(TaskBatch.from_tasks(tasks, setting.device), own)
+        geometry = Geometry.of(setting.space, setting.device)
+        learned = from_history(
+            batch,
+            geometry,
+            torch_generator(setting.seed, "history"),
+            start_from=None if start_from is None else cls.load(start_from, setting.device).trust,
+            on_step=setting.on_step,
+        )
+        device = torch.device(setting.device)
+        return cls(learned.members, learned.features, own, device, learned.trust, learned.scores)
+
+    @classmethod
+    def _from_simulator(cls, distribution: TaskDistribution, setting: Setting) -> MetaGP:
+        """Simulated outcomes are standardized by their own pooled mean and spread: a simulator teaches shape."""
+        generator = torch_generator(setting.seed, "simulator", distribution.name)
+        rows = setting.space.sample(N_SHARED_POINTS, rng(setting.seed, "shared points"))
+        points = torch.as_tensor(rows, device=setting.device)
+        shared = distribution.sample(N_SHARED_TASKS, len(rows), generator, setting.device, points=points)
+        own = distribution.sample(N_OWN_TASKS, N_OWN_POINTS, generator, setting.device)
+        geometry = Geometry.of(setting.space, setting.device)
+        members, features = from_simulator(_own_units(shared), _own_units(own), geometry, on_step=setting.on_step)
+        return cls(members, features, setting.scale, torch.device(setting.device))
+
+
+def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:
+    """Express a batch in a scale's units (`scale` must not be anchored). Padding stays zero."""
+    if scale.location is None or scale.scale is None:
+        raise ValueError("an anchored scale has no units before the first measurement")
+    Y = (batch.Y - scale.location) / scale.scale * batch.mask[..., None]
+    Yvar = None if batch.Yvar is None else batch.Yvar / scale.scale**2
+    return replace(batch, Y=Y, Yvar=Yvar)
+
+
+def _own_units(batch: TaskBatch) -> TaskBatch:
+    """Standardize simulated tasks by their pooled mean and spread; the truth goes along."""
+    values = batch.Y[batch.mask]
+    mean, sd = values.mean(0), values.std(0).clamp_min(1e-9)
+    truth = None if batch.truth is None else {"Y": (batch.truth["Y"] - mean) / sd}
+    return replace(batch, Y=(batch.Y - mean) / sd * batch.mask[..., None], truth=truth)

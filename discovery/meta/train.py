@@ -1,0 +1,185 @@
+"""Which hypotheses a campaign has, and meta-training each of them.
+
+`auto` means: no transfer always, history where there are earlier tasks, one hypothesis per simulator. Prior weights
+follow what cross-fitting found: a history whose tasks do not rank each other gets next to none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from discovery.errors import ConfigurationError
+from discovery.meta.checkpoint import Checkpoint
+from discovery.meta.meta_gp import MetaGP, Setting
+from discovery.meta.scale import outcome_scale
+from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.task import Task
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+    from discovery.tasks.distribution import TaskDistribution
+
+NO_TRANSFER, HISTORY, SIMULATOR = "no_transfer", "history", "simulator:"
+AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, SIMULATOR: 0.2}  # simulators share theirs; absent kinds drop out
+RANK_FOR_FULL_TRUST = 0.3  # cross-fitted rank correlation (one standard error off) at which history gets its weight
+LEAST_TRUST = 0.05  # share of its weight that a history keeps when its tasks do not rank each other at all
+ONE_SOURCE_TRUST = 0.5  # the same with one source, where nothing can be cross-fitted
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainedHypothesis:
+    """One hypothesis after meta-training.
+
+    Attributes:
+        name: The hypothesis.
+        prior_weight: Its weight before the first measurement; the weights of a campaign sum to one.
+        checkpoint: What was learned.
+    """
+
+    name: str
+    prior_weight: float
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What a campaign may learn from.
+
+    Attributes:
+        history: Earlier tasks on the campaign's space, raw units.
+        simulators: Distributions bound to the space, by name.
+    """
+
+    history: tuple[Task, ...] = ()
+    simulators: Mapping[str, TaskDistribution] | None = None
+
+    def distribution(self, hypothesis: str) -> TaskDistribution | None:
+        """Return what a hypothesis is trained on; None for no transfer.
+
+        Raises:
+            ConfigurationError: If the campaign has no such experience.
+        """
+        if hypothesis == NO_TRANSFER:
+            return None
+        if hypothesis == HISTORY and self.history:
+            return HistoryDistribution(self.history)
+        simulators = self.simulators or {}
+        name = hypothesis.removeprefix(SIMULATOR)
+        if hypothesis.startswith(SIMULATOR) and name in simulators:
+            return simulators[name]
+        known = [NO_TRANSFER, *([HISTORY] if self.history else []), *(SIMULATOR + n for n in simulators)]
+        raise ConfigurationError(
+            f"hypotheses must name experience that the campaign has ({', '.join(known)}); got {hypothesis!r}.",
+            "Add it under `experience`, or remove the hypothesis.",
+        )
+
+
+def hypothesis_names(spec: CampaignSpec, experience: Experience) -> list[str]:
+    """Name the hypotheses of a campaign, no transfer first."""
+    if spec.hypotheses != "auto":
+        return [reference.name for reference in spec.hypotheses]
+    history = [HISTORY] if experience.history else []
+    return [NO_TRANSFER, *history, *(SIMULATOR + name for name in experience.simulators or {})]
+
+
+def prior_weights(spec: CampaignSpec, checkpoints: Mapping[str, Checkpoint]) -> dict[str, float]:
+    """Weigh the hypotheses before the first measurement.
+
+    Args:
+        spec: The campaign; weights given there are taken as they are.
+        checkpoints: What was trained, by hypothesis.
+
+    Returns:
+        Weights that sum to one.
+    """
+    given = {} if spec.hypotheses == "auto" else {h.name: h.weight for h in spec.hypotheses if h.weight is not None}
+    n_simulators = sum(name.startswith(SIMULATOR) for name in checkpoints)
+    weights = {}
+    for name, checkpoint in checkpoints.items():
+        kind = SIMULATOR if name.startswith(SIMULATOR) else name
+        share = AUTO_WEIGHTS.get(kind, 0.2) / (n_simulators if kind == SIMULATOR else 1)
+        weights[name] = given.get(name, share * (history_trust(checkpoint.meta.scores) if name == HISTORY else 1.0))
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def history_trust(scores: Mapping[str, float]) -> float:
+    """Return the share of its prior weight that a history earns, from cross-fitted rank correlation."""
+    if "rank_correlation" not in scores:
+        return ONE_SOURCE_TRUST
+    sure = scores["rank_correlation"] - scores["rank_correlation_se"]
+    return min(1.0, max(LEAST_TRUST, sure / RANK_FOR_FULL_TRUST))
+
+
+def meta_train_hypotheses(
+    spec: CampaignSpec,
+    space: SearchSpace,
+    experience: Experience,
+    *,
+    only: str | None = None,
+    known: Mapping[str, Checkpoint] | None = None,
+    device: torch.device | str = "cpu",
+    report: Report | None = None,
+) -> list[TrainedHypothesis]:
+    """Meta-train every hypothesis of a campaign.
+
+    Args:
+        spec: The campaign.
+        space: Its space.
+        experience: What it may learn from.
+        only: Train this hypothesis alone (it then has all the weight), whether the campaign file names it or not.
+        known: Checkpoints that need no training (registered earlier), by hypothesis.
+        device: Where to train.
+        report: Called with (hypothesis, step, steps).
+
+    Returns:
+        Hypotheses with weights, no transfer first.
+
+    Raises:
+        ConfigurationError: If the campaign file names a hypothesis for which there is no experience.
+    """
+    known = known or {}
+    checkpoints: dict[str, Checkpoint] = {}
+    for name in hypothesis_names(spec, experience) if only is None else [only]:
+        setting = training_setting(spec, space, experience, name, device=device, report=report)
+        distribution = experience.distribution(name)
+        checkpoints[name] = known[name] if name in known else MetaGP.meta_train(distribution, setting)
+    weights = prior_weights(spec, checkpoints)
+    return [TrainedHypothesis(name, weights[name], checkpoint) for name, checkpoint in checkpoints.items()]
+
+
+def training_setting(
+    spec: CampaignSpec,
+    space: SearchSpace,
+    experience: Experience,
+    hypothesis: str,
+    *,
+    device: torch.device | str = "cpu",
+    report: Report | None = None,
+) -> Setting:
+    """Collect what training one hypothesis of a campaign needs beside tasks."""
+    outcome = spec.outcome(spec.objective.name)
+
+    def on_step(step: int, steps: int) -> None:
+        if report is not None:
+            report(hypothesis, step, steps)
+
+    return Setting(
+        hypothesis=hypothesis,
+        space=space,
+        scale=outcome_scale(outcome.range, experience.history),
+        seed=spec.seed,
+        device=device,
+        on_step=on_step,
+    )
+
+
+def source_names(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Name the sources of some tasks, as a checkpoint's `task_sources` does."""
+    return tuple(task.source for task in tasks)
