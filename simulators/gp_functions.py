@@ -49,6 +49,12 @@ class FunctionPrior:
         """Number of tasks `t`."""
         return int(self.family.shape[0])
 
+    @property
+    def additive_weight(self) -> Tensor:
+        """Share of each parameter in the additive part: equal among active ones. Shape `t x n_blocks`; float64."""
+        active = self.active.to(torch.float64)
+        return active / active.sum(dim=1, keepdim=True)
+
     def at(self, index: Tensor) -> FunctionPrior:
         """Return the priors of some tasks; an index may come more than once."""
         return FunctionPrior(
@@ -127,7 +133,7 @@ def covariance(prior: FunctionPrior, columns: Columns, Z: Tensor, family: int) -
     share = prior.joint_share.view(-1, 1, 1)
     if bool((share == 1.0).all()):
         return correlation(_squared(Z), family)
-    weight = prior.active / prior.active.sum(dim=1, keepdim=True)  # t x n_blocks
+    weight = prior.additive_weight
     total = additive = torch.zeros((), dtype=Z.dtype, device=Z.device)
     for i, part in enumerate(columns.slices):
         squared = _squared(Z[..., part])
@@ -159,7 +165,7 @@ def _fourier(prior: FunctionPrior, columns: Columns, Z: Tensor, family: int, dra
         chi2 = draws.normal(t, DEGREES[family], N_FEATURES).square().sum(dim=1, keepdim=True)
         frequency = frequency * (DEGREES[family] / chi2).sqrt()
     is_joint = draws.uniform(t, N_FEATURES) < prior.joint_share.unsqueeze(1)
-    order = (prior.active / prior.active.sum(dim=1, keepdim=True)).cumsum(dim=1)  # t x n_blocks
+    order = prior.additive_weight.cumsum(dim=1)  # t x n_blocks
     block = torch.searchsorted(order, draws.uniform(t, N_FEATURES)).clamp_max(columns.n_blocks - 1)
     own = columns.block_of.to(Z.device).view(1, d, 1) == block.unsqueeze(1)  # t x d x features
     frequency = frequency * (is_joint.unsqueeze(1) | own)

@@ -107,7 +107,7 @@ def draw_trend(columns: Columns, active: Tensor, draws: Draws) -> Trend:
     described = torch.tensor([kind == DESCRIPTORS for kind in columns.kinds], device=device)
     n_shared = torch.where(described, columns.widths.to(device), 1)  # descriptors share one parameter's variance
     unit = columns.per_column(UNIT_SPREAD, device) / columns.spread(n_shared.sqrt())
-    on = columns.spread(active / active.sum(dim=1, keepdim=True).sqrt())  # t x d
+    on = columns.spread(active / active.to(torch.float64).sum(dim=1, keepdim=True).sqrt())  # t x d
     numeric = columns.per_column({NUMBER: 1.0, ONE_HOT: 0.0, DESCRIPTORS: 0.0}, device)
     weight = 1.0 - numeric * (1.0 - 0.5**0.5)  # a number's variance is half line, half parabola
     return Trend(
