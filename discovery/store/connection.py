@@ -25,7 +25,6 @@ from discovery.store.sql import first_line
 SCHEME = "duckdb:///"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 LOCK_SIGNS = ("Could not set lock", "used by another process", "different configuration")
-
 _jitter = SystemRandom()
 _guard = threading.Lock()
 _locks: dict[Path, threading.RLock] = {}
@@ -126,7 +125,7 @@ class Database:
             lock.release()
 
     def _connect(self, deadline: float) -> duckdb.DuckDBPyConnection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -154,6 +153,18 @@ class Database:
             f"The store {self.path} must be a readable DuckDB file; got: {first_line(error)}.",
             "The file is empty: delete it." if is_empty else "Restore it from a backup, or name another file.",
         )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that files of the store go into.
+
+    Raises:
+        StoreError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {folder} must be one that can be made; got: {error.strerror}.") from error
 
 
 def _connections() -> dict[Path, duckdb.DuckDBPyConnection]:

@@ -82,7 +82,7 @@ def migrate(
         StoreError: If the file is of a later release or not a store, or a migration fails; its schema stays as it was.
     """
     known = read_migrations() if migrations is None else migrations
-    current = schema_version(connection, path)
+    current = version_of(connection, path)
     if current > len(known):
         raise StoreError(
             f"The store {path} must have schema version {len(known)} or lower; got {current}.",
@@ -98,22 +98,23 @@ def migrate(
     return tuple(migration.version for migration in pending)
 
 
-def schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+def version_of(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Return an open file's schema version; 0 for a new file.
 
     Raises:
         StoreError: If the file holds tables and is not a store.
     """
-    names = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "schema_version" not in names:
-        if names:
-            raise StoreError(
-                f"The store {path} must be a discovery store or a new file; got one with the table {min(names)}.",
-                "Name another file.",
-            )
-        return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
-    return int(row[0]) if row else 0
+    try:
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0]
+        return int(row[0])
+    except duckdb.CatalogException:
+        names = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    if names:
+        raise StoreError(
+            f"The store {path} must be a discovery store or a new file; got one with the table {min(names)}.",
+            "Name another file.",
+        )
+    return 0
 
 
 def copy_database(connection: duckdb.DuckDBPyConnection, target: Path) -> None:

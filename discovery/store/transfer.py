@@ -9,8 +9,8 @@ import duckdb
 
 from discovery.errors import StoreError
 from discovery.store.base import StorePart
-from discovery.store.connection import Database, store_path
-from discovery.store.schema import TABLES, copy_database, schema_version
+from discovery.store.connection import Database, make_folder, store_path
+from discovery.store.schema import TABLES, copy_database, version_of
 from discovery.store.sql import first_line, quoted
 
 
@@ -24,7 +24,7 @@ class Transfer(StorePart):
             StoreError: If a file cannot be written.
         """
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         files = [target / f"{table}.parquet" for table in TABLES]
         with self.database.transaction() as connection:
             for table, file in zip(TABLES, files, strict=True):
@@ -39,6 +39,7 @@ class Transfer(StorePart):
         """
         target = store_path(path)
         _refuse_existing(target, "A backup")
+        make_folder(target.parent)
         partial = _partial(target)
         try:
             with self.database.opened() as connection:
@@ -79,12 +80,12 @@ def restore(path: str | os.PathLike[str], target: str | os.PathLike[str], wait_s
 
 
 def _copy_backup(source: Path, partial: Path) -> None:
-    partial.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(partial.parent)
     try:
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH {quoted(source)} AS original (READ_ONLY)")
             connection.execute("USE original")
-            if not schema_version(connection, source):
+            if not version_of(connection, source):
                 raise StoreError(f"A backup must hold a store; got an empty file {source}.")
             copy_database(connection, partial)
     except duckdb.Error as error:
