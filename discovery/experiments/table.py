@@ -1,0 +1,59 @@
+"""The table adapter: a file of measurements plays the laboratory, for replays, demonstrations and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discovery.campaign import TableExperiment
+from discovery.errors import ConfigurationError, ExperimentError
+from discovery.experiments.adapter import AdapterResult, TrialContext
+from discovery.space import MeasuredPool
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class TableAdapter:
+    """Looks configurations up in a table; replicates are averaged.
+
+    Attributes:
+        path: Name of the file, for messages.
+        outcomes: Outcomes by name, per configuration, by key.
+    """
+
+    path: str
+    outcomes: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def from_spec(cls, spec: CampaignSpec, space: SearchSpace) -> TableAdapter:
+        """Read the table that a campaign file names.
+
+        Raises:
+            ConfigurationError: If the experiment is of another type.
+            InputError: If the file cannot be read, or a cell is wrong.
+        """
+        if not isinstance(spec.experiment, TableExperiment):
+            raise ConfigurationError(f"experiment.type must be table for this adapter; got {spec.experiment!r}.")
+        measured = MeasuredPool.from_spec(spec, space, spec.experiment.path)
+        by_name = {name: dict(zip(measured.keys, values, strict=True)) for name, values in measured.outcomes.items()}
+        return cls(spec.experiment.path, by_name)
+
+    def run(self, configuration: Mapping[str, object], context: TrialContext) -> AdapterResult:
+        """Return what the table holds for a configuration.
+
+        Raises:
+            ExperimentError: If the table does not hold it.
+        """
+        found = {name: values.get(context.key, np.nan) for name, values in self.outcomes.items()}
+        if not np.isfinite(list(found.values())).all():
+            raise ExperimentError(
+                f"A configuration must stand in {self.path} to be looked up; got {context.key}.",
+                "Propose from the file's rows: name it under `candidates`.",
+            )
+        return AdapterResult({name: float(value) for name, value in found.items()})

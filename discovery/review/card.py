@@ -1,0 +1,241 @@
+"""The proposal card: everything that a person needs to decide about one proposal, on one screen.
+
+All predictions are those that were stored when the proposal was made. Next in the tour: `discovery.store.proposals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from discovery.belief.records import mix
+from discovery.review.explain import argument_sentence, hypothesis_words, intent_sentence, interval
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+    from discovery.store import ProposalRow
+
+N_NEIGHBORS = 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One parameter of the proposal.
+
+    Attributes:
+        name: The parameter.
+        value: Its value.
+        unit: Its unit; may be empty.
+        proposed: The value as proposed, where a person has changed it; else None.
+    """
+
+    name: str
+    value: object
+    unit: str
+    proposed: object | None = None
+
+
+@dataclass(frozen=True)
+class HypothesisView:
+    """What one hypothesis says about the proposal.
+
+    Attributes:
+        name: The hypothesis.
+        mean: Predicted outcome, raw units.
+        sd: Its standard deviation, noise included.
+        weight: Search weight of the hypothesis then.
+        share: Its share in the acquisition value; None where chance chose the proposal.
+        checkpoint_id: What made the prediction.
+    """
+
+    name: str
+    mean: float
+    sd: float
+    weight: float
+    share: float | None
+    checkpoint_id: str
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A past experiment near the proposal.
+
+    Attributes:
+        measurement_id: The measurement.
+        outcome: What it gave, raw units.
+        distance: Euclidean distance in the encoded unit cube.
+        changes: Parameters whose value differs, with the value there.
+    """
+
+    measurement_id: str
+    outcome: float
+    distance: float
+    changes: dict[str, object]
+
+
+@dataclass(frozen=True)
+class ProposalCard:
+    """One proposal as a person reads it.
+
+    Attributes:
+        proposal_id: The proposal.
+        campaign: Whose it is.
+        cycle: Number of the cycle.
+        status: Status of the proposal.
+        settings: The configuration, with units.
+        outcome: Name of the predicted outcome.
+        unit: Its unit; may be empty.
+        mean: The belief's mean, raw units.
+        sd: Its standard deviation, noise included.
+        interval: The belief's central 90 % interval.
+        hypotheses: What every hypothesis says, heaviest first.
+        argument: Who argues for it, in one sentence.
+        intent: Whether it explores or exploits, in one sentence.
+        neighbors: The nearest past experiments, nearest first.
+        n_measurements: Measurements seen when it was made.
+        seed: Seed it can be replayed with.
+    """
+
+    proposal_id: str
+    campaign: str
+    cycle: int
+    status: str
+    settings: tuple[Setting, ...]
+    outcome: str
+    unit: str
+    mean: float
+    sd: float
+    interval: tuple[float, float]
+    hypotheses: tuple[HypothesisView, ...]
+    argument: str
+    intent: str
+    neighbors: tuple[Neighbor, ...]
+    n_measurements: int
+    seed: int
+
+
+def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec, space: SearchSpace) -> ProposalCard:
+    """Make the card of a proposal.
+
+    Args:
+        proposal: What was stored, predictions included.
+        measured: The campaign's measurements that the space can represent (`Store.measurements`), in order.
+        spec: The campaign.
+        space: Its space.
+    """
+    goal, outcome = spec.objective.goal, spec.outcome(spec.objective.name)
+    seen = measured[outcome.name].head(proposal.n_measurements)
+    best = None if seen.empty else float(seen.min() if goal == "minimize" else seen.max())
+    return ProposalCard(
+        proposal_id=proposal.proposal_id,
+        campaign=proposal.campaign,
+        cycle=proposal.cycle,
+        status=proposal.status,
+        settings=_settings(proposal, spec),
+        outcome=outcome.name,
+        unit=outcome.unit,
+        mean=proposal.mean,
+        sd=proposal.sd,
+        interval=interval(mix(proposal.predictions)),
+        hypotheses=_views(proposal),
+        argument=argument_sentence(proposal.argued_by, proposal.argument, proposal.acqf_name),
+        intent=intent_sentence(proposal.mean, best, goal, is_exploring=proposal.is_exploring),
+        neighbors=nearest(proposal, measured, outcome.name, space),
+        n_measurements=proposal.n_measurements,
+        seed=proposal.seed,
+    )
+
+
+def nearest(
+    proposal: ProposalRow, measured: pd.DataFrame, outcome: str, space: SearchSpace, n: int = N_NEIGHBORS
+) -> tuple[Neighbor, ...]:
+    """Return the past experiments nearest to a proposal, its own result left out; ties go to the earlier one."""
+    past = measured[measured["proposal_id"] != proposal.proposal_id].reset_index(drop=True)
+    if past.empty:
+        return ()
+    here = pd.DataFrame([proposal.configuration])
+    distance = np.linalg.norm(space.encode(past) - space.encode(here), axis=1)
+    rows = past.iloc[np.argsort(distance, kind="stable")[:n]]
+    differs = space.typed(rows).ne(space.typed(here).iloc[0])
+    return tuple(
+        Neighbor(
+            measurement_id=str(rows.at[i, "measurement_id"]),
+            outcome=float(rows.at[i, outcome]),
+            distance=float(distance[i]),
+            changes={name: rows.at[i, name] for name in space.names if differs.iloc[k][name]},
+        )
+        for k, i in enumerate(rows.index)
+    )
+
+
+def render_text(card: ProposalCard) -> str:
+    """Return a card as plain text."""
+    unit = f" {card.unit}" if card.unit else ""
+    low, high = card.interval
+    lines = [
+        f"{card.proposal_id}  {card.status}  (cycle {card.cycle} of {card.campaign})",
+        "",
+        *(f"  {_setting_text(setting)}" for setting in card.settings),
+        "",
+        f"Expected {card.outcome}: {card.mean:.3g}{unit}, between {low:.3g} and {high:.3g} with 90 % probability.",
+        card.argument,
+        card.intent,
+        "",
+        "Hypotheses:",
+        *(f"  {_view_text(view, unit)}" for view in card.hypotheses),
+        "",
+        "Nearest past experiments:" if card.neighbors else "No past experiment to compare with.",
+        *(f"  {_neighbor_text(neighbor, card.outcome, unit)}" for neighbor in card.neighbors),
+        "",
+        f"Made from {card.n_measurements} measurements with seed {card.seed}; checkpoints "
+        f"{', '.join(view.checkpoint_id for view in card.hypotheses)}.",
+    ]
+    return "\n".join(lines)
+
+
+def _settings(proposal: ProposalRow, spec: CampaignSpec) -> tuple[Setting, ...]:
+    units = {parameter.name: getattr(parameter, "unit", "") or "" for parameter in spec.parameters}
+    return tuple(
+        Setting(
+            name=name,
+            value=value,
+            unit=units.get(name, ""),
+            proposed=proposal.proposed[name] if proposal.proposed[name] != value else None,
+        )
+        for name, value in proposal.configuration.items()
+    )
+
+
+def _views(proposal: ProposalRow) -> tuple[HypothesisView, ...]:
+    views = [
+        HypothesisView(p.hypothesis, p.mean, p.sd, p.weight, proposal.argument.get(p.hypothesis), p.checkpoint_id)
+        for p in proposal.predictions
+    ]
+    return tuple(sorted(views, key=lambda view: -view.weight))
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _setting_text(setting: Setting) -> str:
+    edited = "" if setting.proposed is None else f"   (proposed: {_value_text(setting.proposed)})"
+    return f"{setting.name}: {_value_text(setting.value)} {setting.unit}".rstrip() + edited
+
+
+def _view_text(view: HypothesisView, unit: str) -> str:
+    share = "" if view.share is None else f", {100 * view.share:.0f} % of the argument"
+    said = f"{view.mean:.3g} ± {view.sd:.2g}{unit}, weight {100 * view.weight:.0f} %{share}"
+    return f"{hypothesis_words(view.name)}: {said}"
+
+
+def _neighbor_text(neighbor: Neighbor, outcome: str, unit: str) -> str:
+    changes = ", ".join(f"{name} {_value_text(value)}" for name, value in neighbor.changes.items())
+    said = f"with {changes}" if changes else "the same configuration"
+    return (
+        f"{neighbor.measurement_id}: {outcome} {neighbor.outcome:.3g}{unit}, {said} (distance {neighbor.distance:.2f})"
+    )

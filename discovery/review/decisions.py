@@ -1,0 +1,95 @@
+"""Edits that people make to a proposal: read from the command line, and checked like any other configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discovery.errors import InputError
+
+if TYPE_CHECKING:
+    from discovery.space import CandidatePool, SearchSpace
+    from discovery.store import ProposalRow
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A checked edit.
+
+    Attributes:
+        values: The parameters that change, typed.
+        key: Identity of the edited configuration.
+    """
+
+    values: dict[str, object]
+    key: str
+
+
+def parse_edit(words: Iterable[str]) -> dict[str, object]:
+    """Read `key=value` words; what stands behind the first `=` is the value, as text.
+
+    Raises:
+        InputError: If a word has no `=`, names nothing, or names a parameter twice.
+
+    Example:
+        >>> parse_edit(["temperature=60", "smiles=CC=O"])
+        {'temperature': '60', 'smiles': 'CC=O'}
+    """
+    values: dict[str, object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name or not value:
+            raise InputError(f"An edit must read parameter=value; got {word!r}.")
+        if name in values:
+            raise InputError(f"An edit must name each parameter once; got {name!r} twice.")
+        values[name] = value
+    return values
+
+
+def check_edit(
+    proposal: ProposalRow,
+    values: Mapping[str, object],
+    space: SearchSpace,
+    pool: CandidatePool | None,
+    taken: Collection[str] = (),
+) -> Edit:
+    """Check an edited configuration as strictly as a proposed one.
+
+    Args:
+        proposal: What is edited.
+        values: The parameters that change, and their new values, typed or as text.
+        space: The campaign's space.
+        pool: Its candidates, or None.
+        taken: Identities of configurations that are measured or proposed already.
+
+    Raises:
+        InputError: If a parameter is unknown, a value cannot be used, a constraint is broken, the configuration is none
+            of the candidates, or it is taken.
+    """
+    where = f"The edit of {proposal.proposal_id}"
+    unknown = [name for name in values if name not in space.names]
+    if unknown:
+        raise InputError(
+            f"{where} must name parameters; got {', '.join(unknown)}.", f"Known: {', '.join(space.names)}."
+        )
+    frame = pd.DataFrame([{**proposal.proposed, **values}]).astype(object)
+    faults = space.check(frame)
+    if faults:
+        said = "; ".join(f"{fault.column} {fault.reason}, got {fault.value!r}" for fault in faults)
+        raise InputError(f"{where} must be a configuration of the space: {said}.")
+    if not space.is_feasible(frame).all():
+        raise InputError(f"{where} must meet the constraints; got {space.keys(frame)[0]}.")
+    key = space.keys(frame)[0]
+    if pool is not None and key not in pool.keys:
+        raise InputError(f"{where} must be one of the candidates; got {key}.", "Choose a row of the candidates.")
+    if key in taken:
+        raise InputError(
+            f"{where} must be a new configuration; {key} is measured or proposed already.",
+            "Reject the proposal instead, or set acquisition.allow_replicates.",
+        )
+    typed = space.typed(frame).iloc[0].to_dict()
+    return Edit({name: typed[name] for name in values}, key)

@@ -1,0 +1,205 @@
+"""From a plan to proposals: what a cycle is asked, written down so that any proposal can be computed again.
+
+A plan holds everything that goes into a cycle beside measurements and checkpoints; it is stored with the proposals.
+Next in the tour: `discovery.cycle`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from discovery.errors import NoCandidateError
+from discovery.seeds import rng
+from discovery.session.proposals import ProposalBook, is_representable
+from discovery.space import CandidatePool
+
+if TYPE_CHECKING:
+    from discovery.belief.belief import Hypothesis
+    from discovery.campaign import CampaignSpec
+    from discovery.cycle import CycleRequest, CycleResult, Observations, ProposalDraft
+    from discovery.space import SearchSpace
+
+RANDOM = "random"
+"""The acquisition function of random starts, and who argues for them."""
+
+
+@dataclass(frozen=True)
+class AskPlan:
+    """What one cycle is asked.
+
+    Attributes:
+        n: Number of proposals wanted.
+        n_random: How many of them are random starts.
+        cycle: Number of the cycle, from 1.
+        n_measurements: Measurements seen.
+        seed: The campaign's seed.
+        goal: `maximize` or `minimize`.
+        acquisition: Name of the acquisition function.
+        allow_replicates: Whether a measured configuration may come again.
+        pending_X: Encoded configurations under way, one tuple each.
+        excluded_keys: Configurations that may not be proposed.
+        spec_hash: The campaign file as it was.
+    """
+
+    n: int
+    n_random: int
+    cycle: int
+    n_measurements: int
+    seed: int
+    goal: str
+    acquisition: str
+    allow_replicates: bool
+    pending_X: tuple[tuple[float, ...], ...]
+    excluded_keys: tuple[str, ...]
+    spec_hash: str
+
+    @classmethod
+    def make(cls, spec: CampaignSpec, space: SearchSpace, book: ProposalBook, n_seen: int, n: int) -> AskPlan:
+        """Plan the next cycle of a campaign.
+
+        Args:
+            spec: The campaign.
+            space: Its space.
+            book: Its proposals.
+            n_seen: Number of its measurements, for random starts.
+            n: Number of proposals wanted.
+        """
+        under_way = book.open[is_representable(space, book.open)]
+        return cls(
+            n=n,
+            n_random=min(n, max(0, spec.budget.initial - n_seen - book.n_open)),
+            cycle=book.last_cycle + 1,
+            n_measurements=n_seen,
+            seed=spec.seed,
+            goal=str(spec.objective.goal),
+            acquisition=spec.acquisition.name,
+            allow_replicates=spec.acquisition.allow_replicates,
+            pending_X=tuple(tuple(row) for row in space.encode(under_way).tolist()),
+            excluded_keys=book.excluded_keys,
+            spec_hash=spec.spec_hash,
+        )
+
+    def to_detail(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_detail(cls, text: str) -> AskPlan:
+        """Read a plan that was stored."""
+        stored: dict[str, Any] = json.loads(text)
+        stored["pending_X"] = tuple(tuple(map(float, row)) for row in stored["pending_X"])
+        stored["excluded_keys"] = tuple(stored["excluded_keys"])
+        return cls(**stored)
+
+    def request(self, n: int, also: Sequence[ProposalDraft] = ()) -> CycleRequest:
+        """Return the request of a cycle for `n` proposals, beside others that were chosen already."""
+        from discovery.cycle import CycleRequest
+
+        pending = [*self.pending_X, *(draft.X for draft in also)]
+        return CycleRequest(
+            n=n,
+            goal=self.goal,
+            acquisition=self.acquisition,
+            seed=self.seed,
+            cycle=self.cycle,
+            pending_X=np.array(pending) if pending else None,
+            pending_keys=(*self.excluded_keys, *(draft.key for draft in also)),
+            allow_replicates=self.allow_replicates,
+        )
+
+
+def propose(
+    plan: AskPlan,
+    space: SearchSpace,
+    pool: CandidatePool | None,
+    hypotheses: Sequence[Hypothesis],
+    observed: Observations,
+) -> CycleResult:
+    """Carry out a plan: random starts first where some are left, then what the belief wants.
+
+    The same arguments give the same drafts; nothing is read or stored.
+
+    Raises:
+        NoCandidateError: If nothing is left to propose.
+    """
+    from discovery.cycle import run_cycle
+
+    if plan.n_random == 0:
+        return run_cycle(space, pool, hypotheses, observed, plan.request(plan.n))
+    starts = starting_pool(plan, space, pool, observed)
+    first = run_cycle(space, starts, hypotheses, observed, plan.request(plan.n_random))
+    drafts = tuple(_as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
+    if plan.n == plan.n_random:
+        return replace(first, drafts=drafts)
+    rest = run_cycle(space, pool, hypotheses, observed, plan.request(plan.n - plan.n_random, drafts))
+    return replace(rest, drafts=drafts + rest.drafts, seconds=first.seconds + rest.seconds)
+
+
+def starting_pool(
+    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, observed: Observations
+) -> CandidatePool:
+    """Return the plan's random starts as a pool of exactly that many configurations (fewer where a pool runs out).
+
+    In a pool they come in one random order, fixed by the seed: the order of a backtest's random starts.
+
+    Raises:
+        NoCandidateError: If every candidate is taken.
+    """
+    taken = {*plan.excluded_keys, *observed.keys}
+    if pool is None:
+        pool = _sampled_pool(plan, space)
+        order = np.arange(len(pool))
+    else:
+        order = rng(plan.seed, "initial experiments").permutation(len(pool))
+    free = order[[pool.keys[i] not in taken for i in order]][: plan.n_random]
+    if not len(free):
+        raise NoCandidateError("Every candidate was measured, runs, or was rejected; none is left to start with.")
+    frame = pool.frame.iloc[free]
+    return CandidatePool(frame, pool.X[free], tuple(pool.keys[i] for i in free), pool.rows[free])
+
+
+def _sampled_pool(plan: AskPlan, space: SearchSpace) -> CandidatePool:
+    """Draw twice as many configurations as are wanted, so that some may be taken."""
+    X = space.sample(2 * plan.n_random, rng(plan.seed, "initial experiments", plan.cycle))
+    frame = space.decode(X)
+    keys = pd.Series(space.keys(frame))
+    frame = frame[~keys.duplicated().to_numpy()].reset_index(drop=True)
+    return CandidatePool(frame, space.encode(frame), tuple(space.keys(frame)), np.arange(len(frame)))
+
+
+def _as_start(draft: ProposalDraft, *, is_pooled: bool) -> ProposalDraft:
+    """Say of a draft that chance chose it; what the hypotheses predict there stays."""
+    return replace(
+        draft,
+        acqf_name=RANDOM,
+        argued_by=RANDOM,
+        argument={},
+        is_exploring=True,
+        row=draft.row if is_pooled else None,
+    )
+
+
+def differences(stored: Mapping[str, Any], recomputed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Compare two proposals by name; numbers are equal within one part in a million.
+
+    Example:
+        >>> differences({"mean": 1.0, "key": "a"}, {"mean": 1.0 + 1e-9, "key": "b"})
+        ('key: stored a, recomputed b',)
+    """
+    return tuple(
+        f"{name}: stored {value}, recomputed {recomputed[name]}"
+        for name, value in stored.items()
+        if not _is_same(value, recomputed[name])
+    )
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return bool(np.isclose(a, b, rtol=1e-6, atol=1e-9))
+    return bool(a == b)

@@ -1,0 +1,87 @@
+"""What the parts of a campaign share: spec, space, pool and store, and what has been measured and proposed so far."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discovery.errors import InputError
+from discovery.session.progress import CampaignProgress, measure_progress
+from discovery.session.proposals import ProposalBook, is_representable, proposal_table
+from discovery.settings import resolve_device
+from discovery.space import CandidatePool, SearchSpace
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.cycle import Observations
+    from discovery.session.models import ModelShelf
+    from discovery.store import ProposalRow, Store
+
+
+class CampaignPart:
+    """Base of the campaign's parts; registers the campaign.
+
+    Args:
+        spec: The campaign.
+        store: Where it is kept.
+        device: Where models live: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        ConfigurationError: If the space cannot be built.
+        InputError: If the candidates cannot be read.
+    """
+
+    def __init__(self, spec: CampaignSpec, store: Store, device: str = "auto") -> None:
+        self.spec, self.store, self.device = spec, store, device
+        self.name = spec.name
+        self.space = SearchSpace.from_spec(spec)
+        self.pool = CandidatePool.from_spec(spec, self.space)
+        store.register_campaign(spec)
+
+    def measurements(self) -> pd.DataFrame:
+        """Return all measurements in the order of ingestion (`Store.measurements`)."""
+        return self.store.measurements(self.name)
+
+    def proposals(self) -> pd.DataFrame:
+        """Return all proposals: id, parameters, `<y>_pred`, `<y>_sd`, cycle, status and how they were made."""
+        return proposal_table(self._book().frame, self.spec)
+
+    def observations(self) -> Observations:
+        """Return what has been measured, encoded; rows that the present space cannot represent are left out."""
+        from discovery.cycle import Observations
+
+        rows = self._usable()
+        name = self.spec.objective.name
+        sem = rows[f"{name}_sem"].fillna(0.0).to_numpy(float) if f"{name}_sem" in rows else None
+        return Observations(
+            X=self.space.encode(rows),
+            y=rows[name].to_numpy(float, copy=True),
+            yvar=None if sem is None else sem**2,
+            keys=tuple(self.space.keys(rows)),
+        )
+
+    def progress(self) -> CampaignProgress:
+        """Say where the campaign stands and whether it is over."""
+        return measure_progress(self.spec, self.pool, self.measurements(), self._book())
+
+    @cached_property
+    def shelf(self) -> ModelShelf:
+        """The checkpoints of this campaign."""
+        from discovery.session.models import ModelShelf
+
+        return ModelShelf(self.store, self.spec, self.space, resolve_device(self.device))
+
+    def _usable(self) -> pd.DataFrame:
+        measured = self.measurements()
+        return measured[is_representable(self.space, measured)]
+
+    def _book(self) -> ProposalBook:
+        return ProposalBook.read(self.store, self.name)
+
+    def _proposal(self, proposal_id: str) -> ProposalRow:
+        proposal = self.store.proposal(proposal_id)
+        if proposal.campaign != self.name:
+            raise InputError(f"Proposal must belong to campaign {self.name}; {proposal_id} is of {proposal.campaign}.")
+        return proposal

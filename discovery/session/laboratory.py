@@ -1,0 +1,63 @@
+"""The campaign's laboratory: trials are carried out, and results come in, asked for or not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from discovery.experiments import adapter_for, carry_out
+from discovery.ingest import check_rows, read_rows
+from discovery.session.base import CampaignPart
+from discovery.session.results import link_by_key, reported_rows
+from discovery.store import IngestReport, TrialRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Laboratory(CampaignPart):
+    """How experiments are made and their results ingested."""
+
+    def experiment(self, owner: str | None = None) -> list[TrialRow]:
+        """Carry out every approved proposal that has no result yet; what was recorded is never run again.
+
+        Args:
+            owner: Who carries it out; default this process.
+
+        Returns:
+            The trials of this call: running ones with their reports, failed and abandoned ones.
+
+        Raises:
+            ConfigurationError: If the campaign file names no experiment.
+            LeaseError: If another live process carries one out.
+        """
+        adapter = adapter_for(self.spec, self.space)
+        ids = self._book().to_run["proposal_id"].tolist()
+        trials = [carry_out(self.store, proposal_id, adapter, self.spec, owner) for proposal_id in ids]
+        return [trial for trial in trials if trial is not None]
+
+    def ingest_results(self) -> IngestReport:
+        """Turn what trials have reported into measurements; a second time changes nothing."""
+        rows = reported_rows(self.store, self.spec)
+        if rows.empty:
+            return IngestReport(0, 0, 0, ())
+        source = "experiment" if self.spec.experiment is None else f"experiment:{self.spec.experiment.type}"
+        return self.store.add_measurements(self.name, check_rows(read_rows(rows), self.spec, self.space), source)
+
+    def tell(self, results: str | os.PathLike[str] | pd.DataFrame, source: str | None = None) -> IngestReport:
+        """Take results, also of configurations that nobody proposed.
+
+        Rows that name a proposal are linked to it, whatever became of it; rows that name none are linked to the
+        proposal of their configuration where there is one.
+
+        Args:
+            results: A CSV, Parquet or JSON-lines file, or a DataFrame.
+            source: Where they come from, for the records; default the file's name.
+
+        Raises:
+            InputError: If a column is missing; then nothing is ingested.
+        """
+        checked = check_rows(read_rows(results), self.spec, self.space)
+        if not self.spec.acquisition.allow_replicates:
+            checked = link_by_key(checked, self._book().frame)
+        return self.store.add_measurements(self.name, checked, source or "")

@@ -1,0 +1,96 @@
+"""The campaign's learning: meta-training, adapting, and refining when it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from discovery.lifecycle import CampaignStatus
+from discovery.session.base import CampaignPart
+from discovery.session.progress import CampaignProgress
+
+if TYPE_CHECKING:
+    from discovery.belief.belief import Hypothesis
+    from discovery.belief.records import BeliefSummary
+    from discovery.meta.refine import RefineResult
+    from discovery.meta.train import TrainedHypothesis
+    from discovery.session.models import Report
+
+ALARM = "e_value_alarm"
+"""Name of the metric that says that experience does not fit this task."""
+
+
+class Learning(CampaignPart):
+    """What a campaign learns before, during and after its experiments."""
+
+    _loaded: tuple[Hypothesis, ...] = ()
+
+    def meta_train(self, report: Report | None = None, force: bool = False) -> tuple[TrainedHypothesis, ...]:
+        """Meta-train the hypotheses, or take from the registry what fits (never what has seen this campaign).
+
+        Args:
+            report: Called with (hypothesis, step, steps).
+            force: Whether to train even what the registry has.
+        """
+        trained = self.shelf.train(report, force=force)
+        self._loaded = self._load(trained)
+        return trained
+
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """Return the hypotheses of this campaign, ready to adapt; trains them where that was not done yet.
+
+        Raises:
+            CheckpointError: If a checkpoint is damaged, of another space, or has seen this campaign.
+        """
+        if not self._loaded:
+            self._loaded = self._load(self.shelf.in_use() or self.shelf.train())
+        return self._loaded
+
+    def adapt(self) -> BeliefSummary:
+        """Adapt to all measurements and store where the belief stands; an e-value of 20 or more is an alarm."""
+        from discovery.cycle import adapt
+
+        summary = adapt(self.hypotheses(), self.observations()).summary()
+        self._record_belief(summary, self.store.next_cycle(self.name))
+        return summary
+
+    def finish(self) -> CampaignProgress:
+        """Mark the campaign finished where its progress says so."""
+        progress = self.progress()
+        if progress.is_finished:
+            self.store.set_campaign_status(self.name, CampaignStatus.FINISHED, progress.reason)
+        return progress
+
+    def refine(self, report: Report | None = None) -> RefineResult | None:
+        """Finish the campaign and let its task join the history; a version that does not lose is promoted.
+
+        Args:
+            report: Called with (hypothesis, step, steps).
+
+        Returns:
+            The result, or None where there is nothing to refine; `why_no_refinement` says why.
+        """
+        from discovery.session.refining import refine_with
+
+        return refine_with(self.shelf, self.finish(), self.observations(), report)
+
+    def why_no_refinement(self) -> str:
+        """Say why `refine` would do nothing; empty where it would do something."""
+        from discovery.session.refining import why_not
+
+        return why_not(self.shelf, self.progress(), self.observations())
+
+    def _load(self, trained: tuple[TrainedHypothesis, ...]) -> tuple[Hypothesis, ...]:
+        from discovery.belief.hypotheses import load_hypotheses
+
+        return load_hypotheses(trained, self.shelf.device)
+
+    def _record_belief(self, summary: BeliefSummary, cycle: int) -> None:
+        from discovery.belief.weights import ALARM as LEVEL
+
+        ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses()}
+        with self.store.transaction():
+            self.store.add_evidence(self.name, cycle, summary, ids)
+            rows = self.store.metrics(self.name)
+            is_known = ((rows["name"] == ALARM) & (rows["cycle"] == cycle)).any()
+            if summary.e_value >= LEVEL and not is_known:
+                self.store.add_metric(self.name, cycle, ALARM, summary.e_value, {"weights": summary.weights})

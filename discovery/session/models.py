@@ -1,0 +1,214 @@
+"""Which checkpoints a campaign uses: found in the registry where they fit, trained where not, remembered by id.
+
+A campaign keeps what it started with, so that a restart changes nothing; it never uses a checkpoint that has seen the
+campaign itself. Next in the tour: `discovery.meta`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from discovery import registry
+from discovery.errors import CheckpointError
+from discovery.lifecycle import ModelStatus
+from discovery.meta.checkpoint import Checkpoint, load, save
+from discovery.meta.scale import outcome_scale
+from discovery.meta.train import (
+    HISTORY,
+    SIMULATOR,
+    Experience,
+    TrainedHypothesis,
+    hypothesis_names,
+    meta_train_hypotheses,
+    prior_weights,
+)
+from discovery.store import ModelVersion
+from discovery.tasks.history import read_history
+
+if TYPE_CHECKING:
+    import torch
+
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+    from discovery.store import Store
+
+TRAINING_VERSION = 1  # raised when meta-training changes, so that what an earlier release trained is not used again
+IN_USE = "checkpoints"  # name of the metric whose detail remembers which checkpoints a campaign uses
+FOLDER = "models"  # beside the store's file
+CAMPAIGN = "campaign:"
+Report = Callable[[str, int, int], None]
+
+
+class ModelShelf:
+    """The checkpoints of one campaign.
+
+    Args:
+        store: Where versions are registered; checkpoints lie in `models/` beside its file.
+        spec: The campaign.
+        space: Its space.
+        device: Where to train.
+    """
+
+    def __init__(self, store: Store, spec: CampaignSpec, space: SearchSpace, device: torch.device) -> None:
+        self.store, self.spec, self.space, self.device = store, spec, space, device
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints lie."""
+        return self.store.path.parent / FOLDER
+
+    @cached_property
+    def experience(self) -> Experience:
+        """What the campaign may learn from; sources of files are named by their content."""
+        history = read_history(self.spec.experience.history, self.spec, self.space, self.store).tasks
+        simulators = {
+            item.name: registry.simulator(item.name, **item.overrides).bind(self.space)
+            for item in self.spec.experience.simulators
+        }
+        named = tuple(replace(task, source=source_name(self.spec, task.source)) for task in history)
+        return Experience(named, simulators)
+
+    def train(self, report: Report | None = None, *, force: bool = False) -> tuple[TrainedHypothesis, ...]:
+        """Meta-train what is missing, register it, and remember what the campaign uses.
+
+        Args:
+            report: Called with (hypothesis, step, steps).
+            force: Whether to train what the registry has.
+        """
+        names = hypothesis_names(self.spec, self.experience)
+        found = {} if force else {name: self.find(name) for name in names}
+        known = {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
+        trained = meta_train_hypotheses(
+            self.spec, self.space, self.experience, known=known, device=self.device, report=report
+        )
+        kept = tuple(item if item.name in known else self._keep_trained(item) for item in trained)
+        versions = {item.name: item.checkpoint.checkpoint_id for item in kept}
+        detail = {"spec_hash": self.spec.spec_hash, "versions": versions}
+        self.store.add_metric(self.spec.name, 0, IN_USE, len(kept), detail)
+        return kept
+
+    def in_use(self) -> tuple[TrainedHypothesis, ...] | None:
+        """Load what the campaign uses; None where nothing was trained for the present campaign file.
+
+        Raises:
+            CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
+        """
+        rows = self.store.metrics(self.spec.name)
+        details = [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
+        fitting = [detail for detail in details if detail["spec_hash"] == self.spec.spec_hash]
+        if not fitting:
+            return None
+        return self.load_versions(fitting[-1]["versions"])
+
+    def load_versions(self, versions: Mapping[str, str]) -> tuple[TrainedHypothesis, ...]:
+        """Load versions by hypothesis and weigh them.
+
+        Raises:
+            CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
+        """
+        checkpoints = {name: self.load(version_id) for name, version_id in versions.items()}
+        weights = prior_weights(self.spec, checkpoints)
+        return tuple(TrainedHypothesis(name, weights[name], checkpoints[name]) for name in checkpoints)
+
+    def load(self, version_id: str) -> Checkpoint:
+        """Load one registered version and check that this campaign may use it.
+
+        Raises:
+            InputError: If no such version is registered.
+            CheckpointError: If it is missing, damaged, of another space, or has seen this campaign.
+        """
+        version = self.store.model(version_id)
+        checkpoint = load(self.store.path.parent / version.path, space_hash=self.space.schema_hash)
+        if CAMPAIGN + self.spec.name in (*version.task_sources, *checkpoint.meta.task_sources):
+            raise CheckpointError(
+                f"A campaign must not use a checkpoint that was trained on itself; {version_id} has seen "
+                f"{self.spec.name}.",
+                "Run `discovery meta-train` for this campaign.",
+            )
+        return checkpoint
+
+    def find(self, hypothesis: str) -> Checkpoint | None:
+        """Find a registered checkpoint that may stand in for training, the promoted one first; None where none fits."""
+        rows = self.store.models()
+        is_ours = (rows["hypothesis"] == hypothesis) & (rows["space_hash"] == self.space.schema_hash)
+        rows = rows[is_ours & rows["promoted_at"].notna()].sort_values("promoted_at", ascending=False)
+        rows = rows.sort_values("status", key=lambda s: s != ModelStatus.PROMOTED, kind="stable")
+        for version_id in rows["version_id"]:
+            try:
+                checkpoint = self.load(version_id)
+            except CheckpointError:
+                continue  # damaged, or it has seen this campaign: another may fit
+            if self._fits(checkpoint, hypothesis):
+                return checkpoint
+        return None
+
+    def keep(self, checkpoint: Checkpoint, status: str) -> ModelVersion:
+        """Save a checkpoint and register it; one that was promoted before is promoted again."""
+        path = save(checkpoint, self.folder)
+        content = path.with_suffix(".safetensors").read_bytes()
+        meta = checkpoint.meta
+        version = ModelVersion(
+            version_id=checkpoint.checkpoint_id,
+            hypothesis=meta.hypothesis,
+            learner=meta.learner,
+            path=f"{FOLDER}/{path.name}",
+            content_hash=hashlib.sha256(content).hexdigest(),
+            space_hash=meta.space_hash,
+            parent=meta.parent or None,
+            task_sources=meta.task_sources,
+            scores=meta.scores,
+            status=status,
+        )
+        with self.store.transaction():
+            stored = self.store.register_model(version)
+            if status == ModelStatus.PROMOTED and stored.status in (ModelStatus.CANDIDATE, ModelStatus.ARCHIVED):
+                return self.store.promote(version.version_id)
+            return stored
+
+    def stamped(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Write into a checkpoint how it was trained, so that a later campaign knows whether it fits."""
+        meta = checkpoint.meta
+        details = meta.details | {"recipe": self._recipe(meta.hypothesis)}
+        return Checkpoint(replace(meta, details=details), checkpoint.tensors)
+
+    def _keep_trained(self, item: TrainedHypothesis) -> TrainedHypothesis:
+        stamped = replace(item, checkpoint=self.stamped(item.checkpoint))
+        self.keep(stamped.checkpoint, ModelStatus.PROMOTED)
+        return stamped
+
+    def _recipe(self, hypothesis: str) -> dict[str, Any]:
+        """Return what training depends on beside space, scale and tasks, as JSON gives it back."""
+        overrides = {item.name: item.overrides for item in self.spec.experience.simulators}
+        recipe = {
+            "version": TRAINING_VERSION,
+            "outcome": self.spec.objective.name if hypothesis == HISTORY else "",
+            "simulator": overrides.get(hypothesis.removeprefix(SIMULATOR), {}),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(recipe))
+        return plain
+
+    def _fits(self, checkpoint: Checkpoint, hypothesis: str) -> bool:
+        """Return whether training now would give what a checkpoint has, or that and other campaigns besides."""
+        details, tasks = checkpoint.meta.details, self.experience.history
+        if details.get("recipe") != self._recipe(hypothesis):
+            return False
+        wanted = asdict(outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks))
+        if hypothesis != HISTORY:
+            return bool(details["scale"] == wanted)
+        has_scale = details["scale"] == wanted or details["scale"]["origin"] == wanted["origin"] == "history"
+        needed, seen = {task.source for task in tasks}, set(checkpoint.meta.task_sources)
+        return has_scale and needed <= seen and all(source.startswith(CAMPAIGN) for source in seen - needed)
+
+
+def source_name(spec: CampaignSpec, name: str) -> str:
+    """Name a source of history by its content: `<file>@<12 hex digits>`; campaigns keep their name."""
+    if name.startswith(CAMPAIGN):
+        return name
+    path = spec.resolve(name)
+    return f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"

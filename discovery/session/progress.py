@@ -1,0 +1,102 @@
+"""Where a campaign stands: how much is measured, what is under way, and whether it is over, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from discovery.campaign import CampaignSpec
+    from discovery.session.proposals import ProposalBook
+    from discovery.space import CandidatePool
+
+
+@dataclass(frozen=True)
+class CampaignProgress:
+    """Where a campaign stands.
+
+    Attributes:
+        campaign: Its name.
+        cycle: The last cycle that made proposals; 0 before the first.
+        n_measurements: Measurements so far, also those nobody proposed.
+        n_budget: Experiments that the campaign may make.
+        n_open: Proposals without a result that may still get one.
+        n_waiting: Those among them that wait for a person's decision.
+        best: The best measurement: `measurement_id`, `position`, parameters and outcome; None before the first.
+        is_finished: Whether no further experiment will be proposed.
+        reason: Why it is finished, or where it stands, in one sentence.
+    """
+
+    campaign: str
+    cycle: int
+    n_measurements: int
+    n_budget: int
+    n_open: int
+    n_waiting: int
+    best: dict[str, Any] | None
+    is_finished: bool
+    reason: str
+
+
+def measure_progress(
+    spec: CampaignSpec, pool: CandidatePool | None, measured: pd.DataFrame, book: ProposalBook
+) -> CampaignProgress:
+    """Say where a campaign stands.
+
+    Args:
+        spec: The campaign.
+        pool: Its candidates, or None.
+        measured: All its measurements (`Store.measurements`).
+        book: Its proposals.
+    """
+    best = best_row(spec, measured)
+    n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
+    why = _why_finished(spec, best, len(measured), n_left, book.n_open)
+    n_budget = spec.budget.experiments
+    return CampaignProgress(
+        campaign=spec.name,
+        cycle=book.last_cycle,
+        n_measurements=len(measured),
+        n_budget=n_budget,
+        n_open=book.n_open,
+        n_waiting=book.n_waiting,
+        best=best,
+        is_finished=bool(why),
+        reason=why or f"{len(measured)} of {n_budget} experiments are measured, {book.n_open} proposals are open.",
+    )
+
+
+def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the best measurement: its id, position, parameters and outcome; None where there is none."""
+    if measured.empty:
+        return None
+    outcome = measured[spec.objective.name]
+    row = measured.loc[outcome.idxmin() if spec.objective.goal == "minimize" else outcome.idxmax()]
+    columns = ["measurement_id", "position", *spec.parameter_names, spec.objective.name]
+    return {str(name): value for name, value in row[columns].to_dict().items()}
+
+
+def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.DataFrame, book: ProposalBook) -> int:
+    """Return how many candidates of a pool may still be proposed."""
+    taken = set(book.excluded_keys)
+    if not spec.acquisition.allow_replicates:
+        taken |= set(measured["key"])
+    return len(set(pool.keys) - taken)
+
+
+def _why_finished(
+    spec: CampaignSpec, best: dict[str, Any] | None, n_measured: int, n_left: int | None, n_open: int
+) -> str:
+    """Return why nothing will be proposed any more; empty where the campaign goes on."""
+    target, name = spec.stop.target, spec.objective.name
+    if target is not None and best is not None:
+        is_reached = best[name] <= target if spec.objective.goal == "minimize" else best[name] >= target
+        if is_reached:
+            return f"The target is reached: {name} {best[name]:g}, wanted {target:g}."
+    if n_measured >= spec.budget.experiments:
+        return f"The budget is used: {n_measured} of {spec.budget.experiments} experiments are measured."
+    if n_left == 0 and n_open == 0:
+        return f"No candidate is left: all are measured, rejected or abandoned after {n_measured} experiments."
+    return ""

@@ -1,0 +1,107 @@
+"""The proposals of a campaign as the session sees them: which are open, and which configurations may not come again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.lifecycle import ProposalStatus, TrialStatus
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+    from discovery.store import Store
+
+OPEN = (ProposalStatus.PROPOSED, ProposalStatus.APPROVED)
+
+
+@dataclass(frozen=True)
+class ProposalBook:
+    """All proposals of a campaign at one moment.
+
+    Attributes:
+        frame: `Store.proposals` with two more columns: `is_abandoned` (its trial was given up) and `is_open` (a result
+            may still come).
+    """
+
+    frame: pd.DataFrame
+
+    @classmethod
+    def read(cls, store: Store, campaign: str) -> ProposalBook:
+        """Read the proposals of a campaign."""
+        frame = store.proposals(campaign)
+        abandoned = store.trials(campaign, [TrialStatus.ABANDONED])["proposal_id"]
+        is_abandoned = frame["proposal_id"].isin(set(abandoned))
+        is_open = frame["status"].isin(OPEN) & ~frame["is_measured"].astype(bool) & ~is_abandoned
+        return cls(frame.assign(is_abandoned=is_abandoned, is_open=is_open))
+
+    @property
+    def open(self) -> pd.DataFrame:
+        """Proposals that a result may still come for."""
+        return self.frame[self.frame["is_open"]]
+
+    @property
+    def waiting(self) -> pd.DataFrame:
+        """Open proposals that nobody has decided about."""
+        return self.open[self.open["status"] == ProposalStatus.PROPOSED]
+
+    @property
+    def to_run(self) -> pd.DataFrame:
+        """Open proposals that are approved."""
+        return self.open[self.open["status"] == ProposalStatus.APPROVED]
+
+    @property
+    def n_open(self) -> int:
+        """Number of open proposals."""
+        return len(self.open)
+
+    @property
+    def n_waiting(self) -> int:
+        """Number of proposals that wait for a decision."""
+        return len(self.waiting)
+
+    @property
+    def last_cycle(self) -> int:
+        """The last cycle that made proposals; 0 where there is none."""
+        return int(self.frame["cycle"].max()) if len(self.frame) else 0
+
+    @property
+    def excluded_keys(self) -> tuple[str, ...]:
+        """Configurations that may not be proposed: open, rejected by a person, or given up."""
+        is_out = self.frame["is_open"] | self.frame["is_abandoned"]
+        return tuple(self.frame.loc[is_out | (self.frame["status"] == ProposalStatus.REJECTED), "key"])
+
+
+def proposal_table(frame: pd.DataFrame, spec: CampaignSpec, proposal_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return proposals as people and laboratories read them.
+
+    Args:
+        frame: What `Store.proposals` gave.
+        spec: The campaign.
+        proposal_ids: Only these, in this order; default all.
+
+    Returns:
+        One row per proposal: `proposal_id`, the parameters, `<y>_pred`, `<y>_sd`, then cycle, status and how the
+        proposal was made.
+    """
+    name = spec.objective.name
+    if proposal_ids is not None:
+        frame = frame.set_index("proposal_id", drop=False).loc[list(proposal_ids)]
+    named = frame.rename(columns={"mean": f"{name}_pred", "sd": f"{name}_sd"}).reset_index(drop=True)
+    first = ["proposal_id", *spec.parameter_names, f"{name}_pred", f"{name}_sd", "cycle", "status"]
+    return named[[*first, *(column for column in named if column not in first)]]
+
+
+def is_representable(space: SearchSpace, frame: pd.DataFrame) -> np.ndarray:
+    """Return which rows are configurations of the space: an earlier version of the campaign may have had another.
+
+    Returns:
+        Shape `n`, bool.
+    """
+    fits = np.ones(len(frame), dtype=bool)
+    fits[[fault.row for fault in space.check(frame)]] = False
+    return fits

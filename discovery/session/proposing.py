@@ -1,0 +1,105 @@
+"""The campaign's proposing: ask for the next experiments, and compute any of them again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discovery.errors import InputError, NoCandidateError
+from discovery.session.asking import AskPlan, differences, propose
+from discovery.session.learning import Learning
+from discovery.session.proposals import ProposalBook, proposal_table
+from discovery.session.records import Replay
+
+if TYPE_CHECKING:
+    from discovery.cycle import CycleResult, Observations
+    from discovery.store import ProposalRow
+
+ASKED = "ask"
+"""Name of the metric whose detail is the plan of a cycle."""
+SECONDS = "adapt_propose_s"
+"""Name of the metric that says how long adapting and proposing took, seconds."""
+REPLAYED = ("mean", "sd", "acqf_name", "acqf_value", "seed")
+
+
+class Proposing(Learning):
+    """How a campaign comes to its proposals."""
+
+    def ask(self, n: int | None = None) -> pd.DataFrame:
+        """Propose the next experiments and store them as PROPOSED.
+
+        Args:
+            n: How many; default `acquisition.batch_size`. Never more than the budget leaves.
+
+        Returns:
+            The new proposals, like `proposals`.
+
+        Raises:
+            NoCandidateError: If the budget is used, or nothing is left to propose.
+            InputError: If `n` is below one.
+        """
+        book, observed = self._book(), self.observations()
+        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self._allowed(n, book))
+        result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
+        ids = self._store_proposals(plan, result)
+        return proposal_table(self.store.proposals(self.name), self.spec, ids)
+
+    def replay(self, proposal_id: str) -> Replay:
+        """Compute a stored proposal again from what was known when it was made.
+
+        Raises:
+            InputError: If it is no proposal of this campaign, or how it was made was not stored.
+            CheckpointError: If a checkpoint it was made with is missing or damaged.
+        """
+        stored = self._proposal(proposal_id)
+        plan = self._plan(stored)
+        versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in stored.predictions}
+        hypotheses = self._load(self.shelf.load_versions(versions))
+        observed = _first(self.observations(), stored.n_measurements)
+        draft = propose(plan, self.space, self.pool, hypotheses, observed).drafts[stored.position]
+        differing = differences(
+            {"configuration": stored.proposed, **{name: getattr(stored, name) for name in REPLAYED}},
+            {"configuration": draft.configuration, **{name: getattr(draft, name) for name in REPLAYED}},
+        )
+        if differing and plan.spec_hash != self.spec.spec_hash:
+            differing += ("the campaign file has changed since",)
+        return Replay(stored, draft, is_equal=not differing, differences=differing)
+
+    def _allowed(self, n: int | None, book: ProposalBook) -> int:
+        """Return how many proposals may be made: as many as wanted, and no more than the budget leaves."""
+        wanted = self.spec.acquisition.batch_size if n is None else n
+        if wanted < 1:
+            raise InputError(f"The number of proposals must be at least 1; got {wanted}.")
+        n_measured = len(self.measurements())
+        left = self.spec.budget.experiments - n_measured - book.n_open
+        if left < 1:
+            raise NoCandidateError(
+                f"The budget of {self.name} must leave an experiment to propose; {n_measured} are measured and "
+                f"{book.n_open} proposals are open, of {self.spec.budget.experiments}.",
+                "Ingest the results of open proposals, or raise budget.experiments.",
+            )
+        return min(wanted, left)
+
+    def _store_proposals(self, plan: AskPlan, result: CycleResult) -> list[str]:
+        """Store drafts, plan, time and belief in one transaction."""
+        with self.store.transaction():
+            ids = self.store.add_proposals(self.name, plan.cycle, result.drafts)
+            self.store.add_metric(self.name, plan.cycle, ASKED, plan.n, plan.to_detail())
+            self.store.add_metric(self.name, plan.cycle, SECONDS, result.seconds)
+            self._record_belief(result.belief, plan.cycle)
+        return ids
+
+    def _plan(self, proposal: ProposalRow) -> AskPlan:
+        rows = self.store.metrics(self.name)
+        details = rows.loc[(rows["name"] == ASKED) & (rows["cycle"] == proposal.cycle), "detail"].tolist()
+        if not details:
+            raise InputError(f"How {proposal.proposal_id} was made must be stored to replay it; nothing is.")
+        return AskPlan.from_detail(details[-1])
+
+
+def _first(observed: Observations, n: int) -> Observations:
+    """Return the first `n` observations."""
+    yvar = None if observed.yvar is None else observed.yvar[:n]
+    return replace(observed, X=observed.X[:n], y=observed.y[:n], yvar=yvar, keys=observed.keys[:n])

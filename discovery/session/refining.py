@@ -1,0 +1,114 @@
+"""When a campaign has ended: its task joins the history, and a gate decides whether the new version is used.
+
+The campaign itself never uses what comes out of it (DESIGN 4.3, no self-teaching). Next in the tour:
+`discovery.meta.refine`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.campaign import CampaignRef
+from discovery.lifecycle import ModelStatus
+from discovery.meta.refine import RefineResult, refine
+from discovery.meta.train import HISTORY, Experience, training_setting
+from discovery.session.models import CAMPAIGN, ModelShelf
+from discovery.tasks import Task, read_history
+
+if TYPE_CHECKING:
+    from discovery.cycle import Observations
+    from discovery.meta.checkpoint import Checkpoint
+    from discovery.session.models import Report
+    from discovery.session.progress import CampaignProgress
+
+MIN_MEASUREMENTS = 5  # fewer say too little about a task
+MIN_OLD_TASKS = 2  # what the gate holds out
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a refinement starts from.
+
+    Attributes:
+        parent: The checkpoint whose training goes on.
+        old: The tasks it was trained on, in its order.
+        new: The task of the campaign that ended.
+    """
+
+    parent: Checkpoint
+    old: tuple[Task, ...]
+    new: Task
+
+
+def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observations) -> str:
+    """Say in one sentence why there is nothing to refine; empty where there is."""
+    name, n = shelf.spec.name, len(observed.y)
+    if not progress.is_finished:
+        return f"Campaign {name} is not finished: {progress.reason}"
+    if n < MIN_MEASUREMENTS:
+        return f"Campaign {name} has {n} measurements; a task needs at least {MIN_MEASUREMENTS}."
+    if len(shelf.experience.history) < MIN_OLD_TASKS:
+        return f"Campaign {name} has {len(shelf.experience.history)} tasks of history; the gate needs at least two."
+    if has_joined(shelf):
+        return f"Campaign {name} has joined the history already."
+    if shelf.find(HISTORY) is None:
+        return f"No history checkpoint of campaign {name} is registered; run `discovery meta-train` first."
+    return ""
+
+
+def refine_with(
+    shelf: ModelShelf, progress: CampaignProgress, observed: Observations, report: Report | None
+) -> RefineResult | None:
+    """Refine the promoted history checkpoint with a finished campaign and register the new version.
+
+    Returns:
+        The result, or None where `why_not` has an answer.
+    """
+    if why_not(shelf, progress, observed):
+        return None
+    occasion = find_occasion(shelf, observed)
+    experience = Experience(occasion.old, {})
+    setting = training_setting(shelf.spec, shelf.space, experience, HISTORY, device=shelf.device, report=report)
+    result = refine(occasion.parent, occasion.old, occasion.new, setting)
+    stamped = replace(result, checkpoint=shelf.stamped(result.checkpoint))
+    shelf.keep(stamped.checkpoint, ModelStatus.PROMOTED if result.is_promoted else ModelStatus.REJECTED)
+    return stamped
+
+
+def has_joined(shelf: ModelShelf) -> bool:
+    """Return whether a version on this space has been trained with the campaign, whatever became of it."""
+    rows = shelf.store.models()
+    rows = rows[(rows["hypothesis"] == HISTORY) & (rows["space_hash"] == shelf.space.schema_hash)]
+    return any(CAMPAIGN + shelf.spec.name in json.loads(text) for text in rows["task_sources"])
+
+
+def find_occasion(shelf: ModelShelf, observed: Observations) -> Occasion:
+    """Collect parent, old tasks and the new one; `why_not` has said that there are such."""
+    parent = shelf.find(HISTORY)
+    assert parent is not None
+    new = own_task(CAMPAIGN + shelf.spec.name, observed)
+    return Occasion(parent, read_tasks(shelf, parent.meta.task_sources), new)
+
+
+def read_tasks(shelf: ModelShelf, sources: Sequence[str]) -> tuple[Task, ...]:
+    """Read tasks by their sources, in the same order: the campaign's own history, and other campaigns of the store."""
+    known = {task.source: task for task in shelf.experience.history}
+    refs = [CampaignRef(campaign=s.removeprefix(CAMPAIGN)) for s in sources if s not in known]
+    others = read_history(refs, shelf.spec, shelf.space, shelf.store).tasks
+    known |= {task.source: task for task in others}
+    return tuple(known[source] for source in sources)
+
+
+def own_task(source: str, observed: Observations) -> Task:
+    """Return a campaign's measurements as a task; replicates are averaged."""
+    group, keys = pd.factorize(np.array(observed.keys, dtype=object))
+    _, first = np.unique(group, return_index=True)
+    count = np.bincount(group, minlength=len(keys))
+    mean = np.bincount(group, weights=observed.y, minlength=len(keys)) / count
+    return Task(task_id=source, X=observed.X[first], Y=mean[:, None], source=source)
