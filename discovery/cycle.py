@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from discovery.acquisition.continuous import choose_in_space
+from discovery.acquisition.continuous import choose_in_space, is_near
 from discovery.acquisition.pool import Choice, Search, choose_from_pool
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
@@ -188,9 +188,11 @@ def _choose_in_space(
     space: SearchSpace, belief: Belief, observed: Observations, request: CycleRequest, search: Search
 ) -> list[Choice]:
     taken = _taken(observed, request)
+    measured = observed.X[:0] if request.allow_replicates else observed.X
 
     def is_taken(X: np.ndarray) -> np.ndarray:
-        return np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
+        named = np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
+        return named | is_near(X, measured)
 
     return choose_in_space(belief, space, request.n, search, _pending(space, belief, request), is_taken)
 

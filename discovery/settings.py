@@ -18,7 +18,8 @@ def set_threads(n_threads: int | None = None) -> int:
     """Set torch's intra-op threads; the only place that does.
 
     Args:
-        n_threads: Number of threads; default `DISCOVERY_THREADS`, else the number of cores.
+        n_threads: Number of threads; default `DISCOVERY_THREADS`, else one: the tensors here are small, and on a busy
+            machine a second thread made meta-training ten times slower (docs/performance.md).
 
     Returns:
         The number set.
@@ -28,7 +29,7 @@ def set_threads(n_threads: int | None = None) -> int:
     """
     import torch
 
-    given = n_threads if n_threads is not None else os.environ.get("DISCOVERY_THREADS") or os.cpu_count() or 1
+    given = n_threads if n_threads is not None else os.environ.get("DISCOVERY_THREADS") or 1
     try:
         count = int(given)
     except ValueError:

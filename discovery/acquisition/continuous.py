@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from botorch.exceptions import BadInitialCandidatesWarning, OptimizationWarning
 from botorch.optim import optimize_acqf
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from discovery.acquisition.pool import Argument, Choice, Search, acquisition_for, score
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 N_STARTS = 1024
 N_POLISHED = 4
+RESOLUTION = 1e-3  # two configurations nearer than this in every coordinate of the unit cube are the same experiment
 
 
 def choose_in_space(
@@ -53,15 +55,15 @@ def choose_in_space(
     pending = X_pending
     for i in range(n):
         starts = space.sample(N_STARTS, rng(search.seed, "starts", i))
-        chosen = {tuple(c.x.tolist()) for c in choices}
-        free = ~is_taken(starts) & np.array([tuple(row) not in chosen for row in starts.tolist()])
+        free = ~(is_taken(starts) | is_near(starts, pending.cpu().numpy()))
         if not free.any():
             raise NoCandidateError("No configuration is left that was not measured; sampling found only known ones.")
         X = torch.as_tensor(starts[free], dtype=torch.float64, device=pending.device)
         acqf = acquisition_for(belief, search, pending)
         values, _ = score(acqf, X, [part.name for part in belief.kept])
         best = _polish(acqf, space, X[values.topk(min(N_POLISHED, len(X))).indices], search.seed + i)
-        fresh = ~is_taken(best.cpu().numpy())
+        polished = best.cpu().numpy()
+        fresh = ~(is_taken(polished) | is_near(polished, pending.cpu().numpy()))
         finalists = torch.cat([best[torch.as_tensor(fresh, device=best.device)], X[values.argmax()][None]])
         final, _ = score(acqf, finalists, [part.name for part in belief.kept])
         top = int(final.argmax())
@@ -69,6 +71,14 @@ def choose_in_space(
         choices.append(Choice(-1, finalists[top], float(final[top]), argument))
         pending = torch.cat([pending, finalists[top][None]])
     return choices
+
+
+def is_near(X: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Say which rows are the same experiment as a known one. Shapes `n x d`, `k x d` to `n`."""
+    if not len(known):
+        return np.zeros(len(X), dtype=bool)
+    distance, _ = cKDTree(known).query(X, p=np.inf)
+    return np.asarray(distance < RESOLUTION)
 
 
 def _polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> Tensor:

@@ -79,6 +79,12 @@ class MixtureMean(AcquisitionFunction):
         super().__init__(model=kept[0].bank)
         self.kept, self.sign = list(kept), sign
 
+    def sd(self, X: Tensor) -> Tensor:
+        """Return the mixture's standard deviation at single points. Shape `n x d` to `n`."""
+        mean, sd, weights = mixture_marginals(self.kept, X)
+        first = (weights * mean).sum(-1)
+        return ((weights * (sd.square() + mean.square())).sum(-1) - first.square()).clamp_min(0).sqrt()
+
     def forward(self, X: Tensor) -> Tensor:
         """Evaluate the mean. Shape `b x 1 x d` to `b`."""
         mean, _, weights = mixture_marginals(self.kept, X[:, 0, :])

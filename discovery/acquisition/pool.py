@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from discovery.belief.belief import Belief, KeptBank
 from discovery.errors import NoCandidateError
 from discovery.seeds import torch_generator
 
+CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
+N_SCREENED = 128  # pool rows that Monte Carlo functions score, after a screening by LogEI: joint posteriors are dear
 CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
 
 
@@ -113,14 +115,17 @@ def choose_from_pool(
     """
     if not allowed.any():
         raise NoCandidateError("Every candidate of the pool was measured, runs, or was rejected; none is left.")
-    allowed = allowed.copy()
+    allowed, names = allowed.copy(), [part.name for part in belief.kept]
     d = belief.kept[0].bank.n_dims
     pending = X[:0, :d] if X_pending is None else X_pending
     choices: list[Choice] = []
     while len(choices) < n and allowed.any():
         rows = torch.as_tensor(np.flatnonzero(allowed), device=X.device)
+        if search.name in MONTE_CARLO and len(rows) > N_SCREENED:
+            screen, _ = score(acquisition_for(belief, replace(search, name="log_ei"), pending), X[rows], names)
+            rows = rows[screen.topk(N_SCREENED).indices.sort().values]
         acqf = acquisition_for(belief, search, pending)
-        values, argument = score(acqf, X[rows], [part.name for part in belief.kept])
+        values, argument = score(acqf, X[rows], names)
         best = int(values.argmax())
         index = int(rows[best])
         choices.append(Choice(index, X[index, :d], float(values[best]), argument(best)))
@@ -133,19 +138,15 @@ def choose_from_pool(
 def score(acqf: torch.nn.Module, X: Tensor, names: Sequence[str]) -> tuple[Tensor, Argument]:
     """Score rows. Returns values of shape `N` and a function that says which hypothesis argues for a row."""
     values = torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
-    if not acqf_is_informative(values):
-        values = values + _representative(X)
+    if isinstance(acqf, MixtureMean):
+        values = values + CENTRALITY * acqf.sd(X[:1]) * centrality(X[:, : acqf.kept[0].bank.n_dims])
     return values, Argument(acqf, X, names)
 
 
-def acqf_is_informative(values: Tensor) -> bool:
-    """Whether the scores tell rows apart at all (a flat prior mean does not)."""
-    return bool(values.max() - values.min() > 1e-9 * values.abs().max().clamp_min(1e-300))
-
-
-def _representative(X: Tensor) -> Tensor:
-    """Prefer rows near the middle of the pool where nothing else tells them apart. Shape `N`, tiny values."""
-    return -1e-6 * (X - X.mean(0)).square().sum(-1)
+def centrality(X: Tensor) -> Tensor:
+    """Say how near rows are to the middle of the pool: one there, zero at the farthest row. Shape `n x d` to `n`."""
+    distance = (X - X.mean(0)).square().sum(-1)
+    return 1 - distance / distance.max().clamp_min(1e-12)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Bank(FantasizeMixin, Model):
         self._is_warped = members.is_warped
         if self.X.shape[-2] != self.Y.shape[-1]:
             raise ShapeError(f"Y must hold one outcome per row of X; got {self.Y.shape[-1]} for {self.X.shape[-2]}.")
-        self.train_inputs = (self.X,)  # what BoTorch's noisy acquisition functions look for
+        self.likelihood = None  # BoTorch's `fantasize` asks for one; the members' noise is their own
         self._condition()
 
     @property

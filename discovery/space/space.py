@@ -70,11 +70,13 @@ class SearchSpace:
         codecs: One per parameter, in the order of the campaign file.
         constraints: What configurations must hold, in raw units.
         is_pooled: Whether configurations are chosen from a finite list; then constraints filter the list.
+        parameters: What the codecs were made from; they carry the units.
     """
 
     codecs: tuple[Codec, ...]
     constraints: tuple[Constraint, ...] = ()
     is_pooled: bool = False
+    parameters: tuple[Parameter, ...] = ()
 
     @classmethod
     def from_spec(cls, spec: CampaignSpec) -> SearchSpace:
@@ -85,7 +87,7 @@ class SearchSpace:
             NotSupportedError: If a parameter or constraint is of a kind that is not built.
         """
         check_supported(spec)
-        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.constraints, spec.has_pool)
+        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.constraints, spec.has_pool, spec.parameters)
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
         return space

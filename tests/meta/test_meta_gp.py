@@ -1,0 +1,161 @@
+"""MetaGP learns what its tasks share, and says exactly what it learned."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from discovery.errors import CheckpointError
+from discovery.meta.checkpoint import load, save
+from discovery.meta.features import SourceFeatures
+from discovery.meta.history_bank import fit_trust, prepare_sources, rank_correlations
+from discovery.meta.meta_gp import MetaGP, Setting, Support, standardize
+from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.registry import simulator
+from discovery.seeds import torch_generator
+from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.task import Task, TaskBatch
+
+SCALE = OutcomeScale(50.0, 25.0, "range")
+
+
+@pytest.fixture(scope="module")
+def setting(space):
+    return Setting("history", space, SCALE)
+
+
+@pytest.fixture(scope="module")
+def history(related, setting):
+    return MetaGP.meta_train(HistoryDistribution(tuple(related)), setting)
+
+
+def shuffled(tasks):
+    return [replace(t, Y=np.random.default_rng(i).permutation(t.Y)) for i, t in enumerate(tasks)]
+
+
+def test_history_predicts_a_new_task_before_any_measurement(history, space, surface):
+    """Related tasks rank a new one's configurations with no measurement of it."""
+    X = space.sample(200, np.random.default_rng(99))
+    learner = MetaGP.load(history)
+    adapted = learner.adapt(Support.of(np.zeros((0, 5)), np.zeros(0), None, "cpu"))
+    mean = (adapted.model.marginals(torch.as_tensor(X))[0] * adapted.log_prior.exp()[:, None]).sum(0).numpy()
+    assert np.corrcoef(mean, surface(X, 0.05))[0, 1] > 0.9
+
+
+def test_cross_fitting_sees_a_placebo(related, geometry):
+    """Shuffled outcomes rank nothing, and the cross-fitted mean slope goes to nothing with them."""
+    found = {}
+    for name, tasks in {"real": related, "placebo": shuffled(related)}.items():
+        batch = standardize(TaskBatch.from_tasks(tasks), SCALE)
+        sources = prepare_sources(batch, geometry, torch_generator(0))
+        rho = rank_correlations(batch, sources)
+        trust = fit_trust(batch, sources, geometry)
+        found[name] = (float(rho.mean()), float(trust["slope"]))
+    assert found["real"][0] > 0.8 and abs(found["placebo"][0]) < 0.35
+    assert found["real"][1] > 0.7 and abs(found["placebo"][1]) < 0.5
+
+
+def test_a_source_never_sees_its_own_outcome(related, geometry):
+    """Changing one task's outcomes leaves the features that its trust is fitted with as they are."""
+    batch = standardize(TaskBatch.from_tasks(related), SCALE)
+    sources = prepare_sources(batch, geometry, torch_generator(0))
+    changed = [replace(related[0], Y=100 - related[0].Y), *related[1:]]
+    other = prepare_sources(standardize(TaskBatch.from_tasks(changed), SCALE), geometry, torch_generator(0))
+    X = batch.X[0]
+    torch.testing.assert_close(sources(X)[:, 1:], other(X)[:, 1:], rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(sources(X)[:, 0], other(X)[:, 0])
+
+
+def test_sources_interpolate_their_own_measurements(related, geometry):
+    """A source's posterior mean is near its measurements."""
+    batch = standardize(TaskBatch.from_tasks(related), SCALE)
+    sources = prepare_sources(batch, geometry, torch_generator(0))
+    for j in range(5):
+        error = sources(batch.X[j])[:, j] - batch.Y[j, :, 0]
+        assert error.square().mean().sqrt() < 0.25
+
+
+def test_same_setting_same_checkpoint(related, setting, history):
+    """Meta-training is repeatable to the last bit."""
+    again = MetaGP.meta_train(HistoryDistribution(tuple(related)), setting)
+    assert again.checkpoint_id == history.checkpoint_id
+
+
+def test_one_source_stays_wide(related, setting):
+    """With one source nothing can be cross-fitted; trust is the documented default and no score is claimed."""
+    checkpoint = MetaGP.meta_train(HistoryDistribution((related[0],)), setting)
+    assert checkpoint.meta.scores == {}
+    assert float(MetaGP.load(checkpoint).trust["slope"]) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("name", ["gp_prior", "reaction_kinetics"])
+def test_simulators_give_members_and_shape(name, space):
+    """A simulator's bank has believers and doubters of its mean shape, all finite."""
+    checkpoint = MetaGP.meta_train(simulator(name).bind(space), Setting(f"simulator:{name}", space, SCALE))
+    learner = MetaGP.load(checkpoint)
+    assert learner.members.n_members == 64
+    assert learner.features.n_features == 4
+    assert checkpoint.meta.task_sources == (f"simulator:{name}",)
+    adapted = learner.adapt(Support.of(np.full((1, 5), 0.5), np.array([40.0]), None, "cpu"))
+    assert torch.isfinite(adapted.log_evidence).all()
+
+
+def test_checkpoints_survive_the_disk(history, tmp_path, space):
+    """What is loaded predicts what was saved, and keeps its identity."""
+    path = save(history, tmp_path)
+    back = load(path, space_hash=space.schema_hash, learner="meta_gp")
+    assert back.checkpoint_id == history.checkpoint_id
+    support = Support.of(np.full((1, 5), 0.5), np.array([40.0]), None, "cpu")
+    one, other = MetaGP.load(history).adapt(support), MetaGP.load(back).adapt(support)
+    torch.testing.assert_close(one.log_evidence, other.log_evidence)
+
+
+def test_checkpoints_of_another_space_or_family_are_refused(history, tmp_path):
+    """One sentence says which space was expected and what to do."""
+    path = save(history, tmp_path)
+    with pytest.raises(CheckpointError, match="campaign's own space"):
+        load(path, space_hash="0123456789abcdef")
+    with pytest.raises(CheckpointError, match="other_family checkpoint is needed"):
+        load(path, learner="other_family")
+
+
+@pytest.mark.parametrize("damage", ["truncate", "missing", "json"])
+def test_damaged_checkpoints_are_refused(history, tmp_path, damage):
+    """A damaged pair is named, never half loaded."""
+    path = save(history, tmp_path)
+    weights = path.with_suffix(".safetensors")
+    if damage == "truncate":
+        weights.write_bytes(weights.read_bytes()[:100])
+    elif damage == "missing":
+        weights.unlink()
+    else:
+        path.write_text("{")
+    with pytest.raises(CheckpointError, match="readable JSON and safetensors pair"):
+        load(path)
+
+
+@pytest.mark.parametrize(("outcome_range", "expected"), [((0, 100), (50, 25, "range")), (None, (2.0, 1.0, "history"))])
+def test_scale_comes_from_the_range_else_from_history(outcome_range, expected):
+    """The campaign's own points never enter."""
+    tasks = [Task("a", np.zeros((2, 1)), np.array([[1.0], [3.0]]))]
+    scale = outcome_scale(outcome_range, tasks)
+    assert (scale.location, scale.scale, scale.origin) == expected
+
+
+def test_without_range_and_history_the_first_measurement_anchors_and_is_not_scored(space):
+    """Evidence starts at the second measurement, and multiplying all outcomes changes weights by nothing."""
+    setting = Setting("no_transfer", space, outcome_scale(None, []))
+    learner = MetaGP.load(MetaGP.meta_train(None, setting))
+    X = space.sample(4, np.random.default_rng(0))
+    y = np.array([3.0, 3.5, 2.0, 4.0])
+    one = learner.adapt(Support.of(X, y, None, "cpu"))
+    ten = learner.adapt(Support.of(X, 10 * y, None, "cpu"))
+    assert not one.log_steps[:, 0].any()
+    torch.testing.assert_close(one.log_evidence, ten.log_evidence + 3 * np.log(10))
+
+
+def test_no_features_are_no_features(space):
+    """The no-transfer bank has none, and evaluating none gives none."""
+    empty = SourceFeatures.empty(space.n_dims)
+    assert empty(torch.rand(7, 5, dtype=torch.float64)).shape == (7, 0)
