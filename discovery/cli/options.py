@@ -1,0 +1,73 @@
+"""What several commands share: their arguments and options, and how words on the command line are read.
+
+Nothing heavy is imported here: `discovery --help` loads this module.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where models live."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign file (YAML, TOML or JSON).")]
+OptionalFile = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="Campaign file; without it, the store is meant.")
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress and logs, also where no one watches.")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where models live.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="FILE", help="The DuckDB file; default DISCOVERY_STORE, else discovery.duckdb here."
+    ),
+]
+OutFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the result as JSON to this file.")]
+MethodsOption = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        metavar="NAMES",
+        help="Methods, with commas between: belief, cold_gp, random, or one hypothesis alone, such as no_transfer, "
+        "history or simulator:gp_prior.",
+    ),
+]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds; one run per seed.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Number of processes; default the number of cores.")
+]
+
+
+def words(text: str, option: str) -> list[str]:
+    """Cut `a,b,c` into its words.
+
+    Raises:
+        typer.BadParameter: If there is none, or one stands twice.
+    """
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found or len(set(found)) < len(found):
+        raise typer.BadParameter(f"must name at least one, each once; got {text!r}", param_hint=option)
+    return found
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Cut `5,10,20` into its numbers.
+
+    Raises:
+        typer.BadParameter: If one is no whole number of at least 0.
+    """
+    found = words(text, option)
+    if not all(word.isdecimal() for word in found):
+        raise typer.BadParameter(f"must be whole numbers with commas between; got {text!r}", param_hint=option)
+    return tuple(int(word) for word in found)

@@ -1,0 +1,168 @@
+"""Proposals and what people decide about them: `propose`, `review` and `replay`."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, StoreOption, Verbose
+from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
+from discovery.cli.store import find_store
+
+if TYPE_CHECKING:
+    from discovery.session import Campaign
+
+ALL = "all"
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]... [KEY=VALUE]...", help="More ids, or edited values.")]
+
+
+def propose(
+    file: FileArgument,
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many; default the batch size.")] = None,
+    device: DeviceOption = Device.AUTO,
+    as_json: JsonFlag = False,
+    verbose: Verbose = False,
+) -> None:
+    """Propose the next experiments and store them.
+
+    Meta-trains first where that was not done yet.
+    """
+    from discovery.session import Campaign
+
+    campaign = Campaign.open(file, device=device)
+    with progress_bar(verbose) as progress:
+        campaign.meta_train(of_steps(progress))
+    proposals = campaign.ask(n)
+    approved = campaign.review_pending().approved
+    if as_json:
+        ids = set(proposals["proposal_id"])
+        now = campaign.proposals()
+        print_json(records(now[now["proposal_id"].isin(ids)]))
+        return
+    _show_cards(campaign, proposals["proposal_id"].tolist())
+    say(
+        f"Nobody is asked: {len(approved)} proposals are approved. Carry them out: discovery run {file}"
+        if approved
+        else f"Decide: discovery review {file} --approve ID"
+    )
+
+
+def review(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter)
+    file: FileArgument,
+    more: Ids = None,
+    approve: Annotated[list[str] | None, typer.Option("--approve", metavar="ID", help="Approve; ID or all.")] = None,
+    reject: Annotated[list[str] | None, typer.Option("--reject", metavar="ID", help="Reject; needs --reason.")] = None,
+    edit: Annotated[str | None, typer.Option("--edit", metavar="ID", help="Approve with other values.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides; default the user's name.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Show proposals that wait, or decide about them.
+
+    Examples: `--approve ID ID`, `--approve all`, `--reject ID --reason "too hot"`, `--edit ID temperature=60`.
+    """
+    decisions = _decisions(more or [], approve or [], reject or [], edit, reason)
+    from discovery.session import Campaign
+
+    campaign = Campaign.open(file)
+    waiting = _waiting(campaign)
+    if not decisions:
+        _show_waiting(campaign, waiting, file, as_json)
+        return
+    who = reviewer or getpass.getuser()
+    decided = []
+    for one in decisions:
+        for proposal_id in waiting if one.proposal_id == ALL else [one.proposal_id]:
+            now = campaign.decide(proposal_id, one.verb, who, reason, dict(one.values) if one.values else None)
+            decided.append({"proposal_id": proposal_id, "status": str(now.status), "reviewer": who})
+    if as_json:
+        print_json(decided)
+        return
+    for row in decided:
+        say(f"{row['proposal_id']} is {row['status']}.")
+    left = len(_waiting(campaign))
+    say(f"{left} proposals wait." if left else f"No proposal waits. Go on: discovery run {file}")
+
+
+def replay(
+    proposal_id: Annotated[str, typer.Argument(metavar="PROPOSAL_ID", help="A stored proposal.")],
+    store: StoreOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compute a stored proposal again.
+
+    From what was known when it was made; ends with code 1 where it differs.
+    """
+    from discovery.campaign import CampaignSpec
+    from discovery.session import Campaign
+
+    kept = find_store(None, store)
+    row = kept.campaign(kept.proposal(proposal_id).campaign)
+    spec = CampaignSpec.from_json(row.spec_json, row.base_dir)
+    result = Campaign.open(spec, store=kept).replay(proposal_id)
+    if as_json:
+        print_json({"proposal_id": proposal_id, "is_equal": result.is_equal, "differences": result.differences})
+    else:
+        said = "is the same when computed again" if result.is_equal else "differs: " + "; ".join(result.differences)
+        say(f"{proposal_id} {said}.")
+    if not result.is_equal:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """One decision as read from the command line."""
+
+    proposal_id: str
+    verb: str
+    values: tuple[tuple[str, object], ...] = ()
+
+
+def _decisions(
+    more: list[str], approve: list[str], reject: list[str], edit: str | None, reason: str
+) -> list[_Decision]:
+    """Read what is decided about which proposal; ids behind the first belong to the option that stands alone.
+
+    Raises:
+        typer.BadParameter: If a rejection has no reason, or it is not clear what a word belongs to.
+    """
+    from discovery.review import parse_edit
+
+    values, ids = [word for word in more if "=" in word], [word for word in more if "=" not in word]
+    if ids and bool(approve) == bool(reject):
+        raise typer.BadParameter(f"{ids[0]!r} must stand behind one of --approve and --reject", param_hint="ID")
+    if bool(values) != (edit is not None):
+        raise typer.BadParameter("an edit needs an id and KEY=VALUE words, and they need --edit", param_hint="--edit")
+    if reject and not reason.strip():
+        raise typer.BadParameter("a rejection must say why: add --reason TEXT", param_hint="--reject")
+    approved = approve + (ids if approve else [])
+    rejected = reject + (ids if reject else [])
+    edited = [_Decision(edit, "edit", tuple(parse_edit(values).items()))] if edit is not None else []
+    return [*(_Decision(i, "approve") for i in approved), *(_Decision(i, "reject") for i in rejected), *edited]
+
+
+def _waiting(campaign: Campaign) -> list[str]:
+    """Return the proposals that wait for a decision."""
+    from discovery.lifecycle import ProposalStatus
+
+    return [str(i) for i in campaign.store.proposals(campaign.name, [ProposalStatus.PROPOSED])["proposal_id"]]
+
+
+def _show_waiting(campaign: Campaign, waiting: list[str], file: Path, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(campaign.card(proposal_id)) for proposal_id in waiting])
+        return
+    _show_cards(campaign, waiting)
+    note(f"{len(waiting)} proposals wait. Decide: discovery review {file} --approve ID" if waiting else "None waits.")
+
+
+def _show_cards(campaign: Campaign, ids: list[str]) -> None:
+    from discovery.review import render_text
+
+    for proposal_id in ids:
+        say(render_text(campaign.card(proposal_id)))
+        say("")

@@ -1,0 +1,153 @@
+"""The whole campaign as one flow: meta-train, then cycles until the campaign ends or a person is needed, then refine.
+
+The store is the state machine. Whatever was killed goes on from there: open proposals first, reported trials are
+ingested, nothing that was recorded is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from prefect import flow
+
+from flows.adapt import adapt
+from flows.experiment import experiment
+from flows.ingest import ingest
+from flows.lease import held
+from flows.meta_train import meta_train
+from flows.propose import propose
+from flows.refine import refine
+from flows.review import review
+from flows.steps import opened, run_name
+
+FINISHED, WAITING, PAUSED, STUCK = "finished", "waiting", "paused", "stuck"
+MAX_IDLE = 3  # passes without a new measurement after which the campaign is stuck: as many as a trial may fail
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What one run of a campaign is asked.
+
+    Attributes:
+        file: The campaign file.
+        cycles: How many cycles to propose at most; None for as many as the budget allows.
+        auto_approve: Whether to approve even where the campaign file asks for a person.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    file: str
+    cycles: int | None = None
+    auto_approve: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class CampaignOutcome:
+    """How a run of a campaign ended.
+
+    Attributes:
+        state: `finished`, `waiting` (for people), `paused` (as many cycles as were asked for) or `stuck`.
+        n_cycles: Cycles that this run proposed.
+        reason: Why it ended, in one sentence.
+        next_command: What a person does next; empty where there is nothing.
+        n_measurements: Measurements so far.
+        refinement: What became of refinement; empty where the campaign goes on.
+    """
+
+    state: str
+    n_cycles: int
+    reason: str
+    next_command: str = ""
+    n_measurements: int = 0
+    refinement: str = ""
+
+
+@flow(name="campaign", flow_run_name=run_name)
+def campaign(file: str, cycles: int | None = None, auto_approve: bool = False, device: str = "auto") -> CampaignOutcome:
+    """Run a campaign until it ends, people are needed, or enough cycles were made.
+
+    Args:
+        file: The campaign file.
+        cycles: How many cycles to propose at most; None for as many as the budget allows.
+        auto_approve: Whether to approve even where the campaign file asks for a person.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        LeaseError: If another process runs this campaign.
+    """
+    one = opened(file, device)
+    with held(one.store, one.name) as check:
+        is_new = not one.progress().is_finished
+        if is_new:
+            meta_train(file, device)
+        outcome = run_cycles(RunOptions(file, cycles, auto_approve, device), check)
+        progress = one.progress()
+        if is_new and outcome.state in (FINISHED, PAUSED):
+            adapt(file, progress.cycle + 1, device)  # the ledger says where the belief stands after the last result
+        refinement = refine(file, device) if outcome.state == FINISHED else ""
+    return replace(
+        outcome,
+        reason=outcome.reason or progress.reason,
+        n_measurements=progress.n_measurements,
+        refinement=refinement,
+    )
+
+
+def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcome:
+    """Go through cycles: open proposals first, then new ones.
+
+    Args:
+        options: What is asked.
+        check: Called before every pass; raises when another process has taken over.
+
+    Returns:
+        How it ended; the reason is empty where the campaign's progress says it.
+    """
+    one = opened(options.file, options.device)
+    if one.progress().n_open:
+        ingest(options.file, one.progress().cycle, options.device)
+    n_cycles = n_idle = 0
+    while n_idle < MAX_IDLE:
+        check()
+        before = one.progress()
+        if before.is_finished:
+            return CampaignOutcome(FINISHED, n_cycles, "")
+        if not before.n_open:
+            if n_cycles == options.cycles:
+                return CampaignOutcome(PAUSED, n_cycles, "", f"discovery run {options.file}")
+            if not _propose(options, before.cycle + 1):
+                return CampaignOutcome(FINISHED, n_cycles, "No candidate is left to propose.")
+            n_cycles += 1
+        n_added, waiting = _carry_out(options, one.progress().cycle)
+        if waiting and not n_added:
+            return CampaignOutcome(WAITING, n_cycles, *waiting)
+        n_idle = 0 if n_added else n_idle + 1
+    said = one.store.trials(one.name)["error"].iloc[-1]
+    return CampaignOutcome(STUCK, n_cycles, f"No experiment succeeded in {MAX_IDLE} attempts. The last said: {said}")
+
+
+def _propose(options: RunOptions, cycle: int) -> bool:
+    """Adapt and propose; say whether there was anything to propose."""
+    adapt(options.file, cycle, options.device)
+    return bool(propose(options.file, cycle, options.device))
+
+
+def _carry_out(options: RunOptions, cycle: int) -> tuple[int, tuple[str, str] | None]:
+    """Review, experiment and ingest.
+
+    Returns:
+        Number of measurements that landed; what people have to do and with which command, or None.
+    """
+    file, device = options.file, options.device
+    undecided = review(file, cycle, options.auto_approve, device)
+    if opened(file, device).spec.experiment is None:
+        approved = opened(file, device).progress().n_open - len(undecided)
+        waiting = (f"{approved} approved proposals wait for results.", f"discovery ingest {file} RESULTS.csv")
+    else:
+        experiment(file, cycle, device)
+        waiting = None
+    n_added = ingest(file, cycle, device)
+    if undecided:
+        return n_added, (f"{len(undecided)} proposals wait for a decision.", f"discovery review {file} --approve ID")
+    return n_added, waiting

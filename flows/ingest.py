@@ -1,0 +1,29 @@
+"""Ingestion as a flow: what trials have reported becomes measurements, and the cycle is summed up."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.artifacts import publish_cycle
+from flows.progress import StageStarted, tell
+from flows.steps import ingest_step, run_name, summarize_step
+
+
+@flow(name="ingest", flow_run_name=run_name)
+def ingest(file: str, cycle: int, device: str = "auto") -> int:
+    """Turn what trials of a campaign have reported into measurements; a second time changes nothing.
+
+    Args:
+        file: The campaign file.
+        cycle: Number of the cycle whose summary is shown.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        Number of measurements that landed.
+    """
+    tell(StageStarted("ingest", cycle))
+    report = ingest_step(file, device)
+    summary = summarize_step(file, device, cycle)
+    publish_cycle(summary)
+    tell(summary)
+    return report.n_added

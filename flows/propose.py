@@ -1,0 +1,31 @@
+"""Proposing as a flow: the next experiments are chosen, stored, and shown as a table."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from discovery.errors import NoCandidateError
+from flows.artifacts import publish_proposals
+from flows.progress import StageStarted, tell
+from flows.steps import ask_step, opened, run_name
+
+
+@flow(name="propose", flow_run_name=run_name)
+def propose(file: str, cycle: int, device: str = "auto") -> list[str]:
+    """Propose the next experiments of a campaign.
+
+    Args:
+        file: The campaign file.
+        cycle: Number of the cycle, for the run's name.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        Ids of the proposals; empty where the budget is used or nothing is left to propose.
+    """
+    tell(StageStarted("propose", cycle))
+    try:
+        proposals = ask_step(file, device)
+    except NoCandidateError:
+        return []
+    publish_proposals(opened(file, device).name, cycle, proposals)
+    return [str(proposal_id) for proposal_id in proposals["proposal_id"]]
