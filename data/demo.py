@@ -28,6 +28,10 @@ from discovery.cli.watch import CampaignView
 from discovery.errors import DiscoveryError
 from discovery.evaluation.backtest import BacktestOptions, backtest
 from discovery.evaluation.results import BacktestResult, MethodResult
+from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
+from discovery.report.headline import best_found, headline
+from discovery.report.html import backtest_html
+from discovery.report.terminal import print_campaign, table
 from discovery.session import Campaign
 from discovery.settings import set_threads
 from flows.progress import Event, StageStarted, listening
@@ -187,20 +191,23 @@ def replay_belief(campaign: Campaign, training_s: float) -> MethodResult:
 
 def tell(result: BacktestResult, campaign: Campaign, folder: Path, console: Console) -> None:
     """Write the report and the backtest, and end with the comparison in the terminal."""
-    from discovery.report.html import backtest_html
-    from discovery.report.terminal import print_backtest, print_campaign
-
     frames = campaign_frames(campaign.spec, campaign.store)
     (folder / "backtest.json").write_text(json.dumps(result.to_json()) + "\n", encoding="utf-8")
     backtest_html(result, folder / "report.html", frames)
     console.rule("The campaign")
     print_campaign(frames, console)
     console.rule("The same campaign replayed, one experiment at a time")
-    print_backtest(result, console)
-    shown = folder if not folder.is_relative_to(Path.cwd()) else folder.relative_to(Path.cwd())
-    console.print(f"Report with plots: {shown / 'report.html'}")
-    console.print(f"Every number:      {shown / 'backtest.json'}, {shown / 'discovery.duckdb'}")
-    console.print(f"Look around:       discovery status {shown / 'campaign.yaml'}")
+    weights = weights_grid(result, "belief")
+    assert weights is not None
+    for part in (best_found(result, "belief"), found_grid(result, "belief"), weights, methods_grid(result)):
+        shown = table(part, is_plain=not console.is_terminal) if isinstance(part, Grid) else part
+        console.print(shown)
+        console.print()
+    console.print(headline(result), style="bold")
+    where = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    console.print(f"\nReport with plots: {where / 'report.html'}")
+    console.print(f"Every number:      {where / 'backtest.json'} and {where / 'discovery.duckdb'}")
+    console.print(f"Look around:       discovery status {where / 'campaign.yaml'}")
 
 
 def _introduce(campaign: Campaign, console: Console) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from discovery.session import Campaign
 
 ALL = "all"
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]... [KEY=VALUE]...", help="More ids, or edited values.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="More ids, or edited values.")]
 
 
 def propose(
@@ -53,7 +53,7 @@ def propose(
 
 def review(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter)
     file: FileArgument,
-    more: Ids = None,
+    more: Words = None,
     approve: Annotated[list[str] | None, typer.Option("--approve", metavar="ID", help="Approve; ID or all.")] = None,
     reject: Annotated[list[str] | None, typer.Option("--reject", metavar="ID", help="Reject; needs --reason.")] = None,
     edit: Annotated[str | None, typer.Option("--edit", metavar="ID", help="Approve with other values.")] = None,

@@ -21,6 +21,7 @@ STAGES = {
     "ingest": "taking in results",
     "refine": "refining the history",
 }
+LEAST_SHOWN = 0.005  # weights that would be written as 0.00 are left out
 
 
 @contextmanager
@@ -76,11 +77,10 @@ class CampaignView:
     def _show_cycle(self, summary: CycleSummary) -> None:
         if not summary.outcomes:
             return
-        found = "  ".join(f"{number(y, 3):>5}" for y in summary.outcomes)
+        found = " ".join(f"{number(y, 3):>5}" for y in summary.outcomes)
         unit = f" {summary.unit}" if summary.unit else ""
-        line = Text(
-            f"cycle {summary.cycle:>2}  {summary.outcome} {found}{unit}   best {number(summary.best, 3)}{unit}   "
-        )
+        line = Text(f"cycle {summary.cycle:>2}  {summary.outcome} {found}{unit}  best {number(summary.best, 3)}{unit}")
         for name, weight in sorted(summary.weights.items(), key=lambda item: -item[1]):
-            line.append(f"{name} {weight:.2f}  ", style=color(name))
+            if weight >= LEAST_SHOWN:
+                line.append(f"  {name} {weight:.2f}", style=color(name))
         self.console.print(line, soft_wrap=True)

@@ -1,0 +1,58 @@
+"""`backtest` and `evaluate`: the contract's JSON, in a file and on stdout."""
+
+from __future__ import annotations
+
+import json
+
+BACKTEST = ("--methods", "no_transfer,random", "--experiments", 5, "--seeds", 2, "--workers", 1)
+RUN_KEYS = {"seed", "chosen", "outcomes"}
+
+
+def test_a_backtest_writes_the_contract(cli, file, folder):
+    """The JSON on stdout is that of the file, with runs, summary and times as the contract says."""
+    answer = cli("backtest", file, *BACKTEST, "--out", "deep/out.json", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json
+    assert found == json.loads((folder / "deep" / "out.json").read_text())
+    assert (found["campaign"], found["n_candidates"], found["n_initial"], found["goal"]) == ("lab", 12, 0, "maximize")
+    assert {len(run["chosen"]) for method in found["methods"].values() for run in method["runs"]} == {5}
+    assert set(found["methods"]["random"]["runs"][0]) == RUN_KEYS
+    assert set(found["methods"]["no_transfer"]["runs"][0]) == {*RUN_KEYS, "weights"}
+    assert "experiments_to_5pct_regret" in found["summary"]["random"]
+
+
+def test_a_backtest_is_readable_and_has_a_page(cli, file, folder):
+    """Without `--json` the result is a table; `--html` writes a page."""
+    answer = cli("backtest", file, *BACKTEST, "--html", "page.html")
+    assert answer.code == 0, answer.err
+    assert "Experiments needed, by method" in answer.out
+    assert "<html" in (folder / "page.html").read_text()
+
+
+def test_a_backtest_stores_nothing(cli, file, folder):
+    """Replaying a campaign leaves no store behind."""
+    cli("backtest", file, "--methods", "random", "--experiments", 3, "--seeds", 1)
+    assert not list(folder.glob("*.duckdb"))
+
+
+def test_a_campaign_without_measurements_cannot_be_replayed(cli, write):
+    """A campaign without a measured pool says so in one sentence."""
+    answer = cli("backtest", write(candidates=None, experiment=None), "--methods", "random")
+    assert answer.code == 1 and answer.err.count("\n") == 1
+
+
+def test_an_evaluation_scores_every_support(cli, file):
+    """`evaluate` scores each method at each support; too few rows to predict are refused."""
+    words = ("--methods", "no_transfer", "--support", "2,5", "--seeds", 2, "--workers", 1)
+    found = cli("evaluate", file, *words, "--json").json
+    assert set(found["summary"]["no_transfer"]) == {"2", "5"}
+    assert set(found["summary"]["no_transfer"]["5"]) == {"nlpd", "rmse", "spearman", "coverage90", "delta_auprc"}
+    assert "no_transfer" in cli("evaluate", file, *words).out
+    assert cli("evaluate", file, "--support", "12").code == 1
+
+
+def test_the_file_asked_for_must_be_writable(cli, file, folder):
+    """`--out` that cannot be written is an error, not a traceback."""
+    (folder / "taken").write_text("a file, no folder")
+    answer = cli("backtest", file, "--methods", "random", "--seeds", 1, "--experiments", 2, "--out", "taken/out.json")
+    assert answer.code == 1 and "--out" in answer.err

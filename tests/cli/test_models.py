@@ -1,0 +1,40 @@
+"""`meta-train` and `models`: checkpoints are made once, listed, shown and promoted."""
+
+from __future__ import annotations
+
+
+def test_meta_train_takes_what_is_there(cli, file):
+    """A second meta-training uses the registered checkpoint again."""
+    first, second = (cli("meta-train", file, "--json").json for _ in range(2))
+    assert first == second
+    assert [(row["hypothesis"], row["prior_weight"]) for row in first] == [("no_transfer", 1.0)]
+    assert "no_transfer" in cli("meta-train", file).out
+
+
+def test_models_are_listed_and_shown(cli, file):
+    """`models list` says which version is in use, `models show` where it comes from."""
+    version = cli("meta-train", file, "--json").json[0]["checkpoint"]
+    rows = cli("models", "list", "--json").json
+    assert [(row["version_id"], row["status"]) for row in rows] == [(version, "PROMOTED")]
+    assert version in cli("models", "list").out
+    shown = cli("models", "show", version, "--json").json
+    assert (shown["hypothesis"], shown["learner"]) == ("no_transfer", "meta_gp")
+    assert "no_transfer" in cli("models", "show", version).out
+
+
+def test_a_version_in_use_cannot_be_promoted(cli, file):
+    """Promoting what is promoted is refused by the status table, and an unknown version by name."""
+    version = cli("meta-train", file, "--json").json[0]["checkpoint"]
+    again, unknown = cli("models", "promote", version), cli("models", "promote", "nosuch")
+    assert again.code == unknown.code == 1
+    assert "PROMOTED" in again.err and "nosuch" in unknown.err
+
+
+def test_an_earlier_version_can_be_put_back_to_use(cli, write):
+    """After another version was promoted, `models promote` brings the earlier one back."""
+    first = cli("meta-train", write(), "--json").json[0]["checkpoint"]
+    second = cli("meta-train", write(outcomes=[{"name": "yield", "range": [0, 200]}]), "--json").json[0]["checkpoint"]
+    assert first != second
+    assert cli("models", "promote", first, "--json").json["status"] == "PROMOTED"
+    found = {row["version_id"]: row["status"] for row in cli("models", "list", "--json").json}
+    assert found == {first: "PROMOTED", second: "ARCHIVED"}

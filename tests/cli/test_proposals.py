@@ -1,0 +1,99 @@
+"""`propose`, `review` and `replay`: proposals are shown, decided about once, and can be computed again."""
+
+from __future__ import annotations
+
+import pytest
+
+from discovery.store import Store
+
+
+@pytest.fixture
+def ids(cli, file) -> list[str]:
+    """Two proposals that wait for a decision."""
+    return [row["proposal_id"] for row in cli("propose", file, "--json").json]
+
+
+def statuses(folder) -> dict[str, str]:
+    """Return what the store says about every proposal."""
+    return Store(folder / "discovery.duckdb").proposals("lab").set_index("proposal_id")["status"].to_dict()
+
+
+def test_propose_stores_as_many_as_the_batch(cli, file, ids):
+    """`propose` stores one batch with predictions, and shows a card for each proposal."""
+    assert ids == ["lab-c001-00", "lab-c001-01"]
+    rows = cli("propose", file, "--n", "1", "--json").json
+    assert [row["proposal_id"] for row in rows] == ["lab-c002-00"]
+    assert {"catalyst", "temperature", "yield_pred", "yield_sd", "status"} <= set(rows[0])
+    shown = cli("review", file)
+    assert all(i in shown.out for i in ids) and "90 % probability" in shown.out
+    assert [card["proposal_id"] for card in cli("review", file, "--json").json] == [*ids, "lab-c002-00"]
+
+
+def test_propose_approves_where_nobody_is_asked(cli, write):
+    """With `review: {mode: auto}` proposals are approved at once."""
+    rows = cli("propose", write(review={"mode": "auto"}), "--json").json
+    assert [row["status"] for row in rows] == ["APPROVED", "APPROVED"]
+
+
+def test_the_budget_is_kept(cli, write):
+    """No more proposals are made than the budget allows, and asking for more says so."""
+    file = write(budget={"experiments": 1})
+    assert len(cli("propose", file, "--json").json) == 1
+    answer = cli("propose", file)
+    assert answer.code == 1 and "budget" in answer.err
+
+
+def test_several_ids_may_stand_behind_approve(cli, file, ids, folder):
+    """`--approve ID ID` approves both."""
+    assert cli("review", file, "--approve", *ids).code == 0
+    assert statuses(folder) == dict.fromkeys(ids, "APPROVED")
+
+
+def test_all_may_be_approved(cli, file, ids, folder):
+    """`--approve all` approves everything that waits, and names the reviewer."""
+    answer = cli("review", file, "--approve", "all", "--reviewer", "Ada", "--json")
+    assert [row["reviewer"] for row in answer.json] == ["Ada", "Ada"]
+    assert statuses(folder) == dict.fromkeys(ids, "APPROVED")
+
+
+def test_a_rejection_keeps_its_reason(cli, file, ids, folder):
+    """`--reject ID --reason TEXT` rejects with the reason, and the configuration does not come again."""
+    assert cli("review", file, "--reject", ids[0], "--reason", "too hot").code == 0
+    store = Store(folder / "discovery.duckdb")
+    assert store.reviews("lab")["reason"].tolist() == ["too hot"]
+    rejected = store.proposal(ids[0]).key
+    again = [store.proposal(row["proposal_id"]).key for row in cli("propose", file, "--n", "4", "--json").json]
+    assert rejected not in again
+
+
+def test_an_edit_is_checked_and_kept(cli, file, ids, folder):
+    """`--edit ID key=value` approves with other values; a value that cannot be is refused and changes nothing."""
+    refused = cli("review", file, "--edit", ids[0], "temperature=999")
+    assert refused.code == 1 and "temperature" in refused.err
+    assert statuses(folder)[ids[0]] == "PROPOSED"
+    taken = {(r.catalyst, r.temperature) for r in Store(folder / "discovery.duckdb").proposals("lab").itertuples()}
+    free = next(t for t in (40, 60, 80, 100) if ("BrettPhos", t) not in taken)
+    assert cli("review", file, "--edit", ids[0], "catalyst=BrettPhos", f"temperature={free}").code == 0
+    assert Store(folder / "discovery.duckdb").proposal(ids[0]).configuration["catalyst"] == "BrettPhos"
+
+
+def test_nobody_decides_twice(cli, file, ids):
+    """A second decision about the same proposal is refused in one sentence."""
+    cli("review", file, "--approve", ids[0])
+    answer = cli("review", file, "--reject", ids[0], "--reason", "late")
+    assert answer.code == 1 and "APPROVED" in answer.err and answer.err.count("\n") == 1
+
+
+def test_a_proposal_can_be_computed_again(cli, file, ids):
+    """`replay` gives the stored proposal again, also after later measurements."""
+    cli("review", file, "--approve", "all")
+    cli("ingest", file, "table.csv")
+    answer = cli("replay", ids[1], "--json")
+    assert answer.code == 0
+    assert answer.json == {"proposal_id": ids[1], "is_equal": True, "differences": []}
+
+
+def test_a_proposal_that_is_not_there_cannot_be_replayed(cli, file, ids):
+    """An unknown id is named."""
+    answer = cli("replay", "lab-c999-00")
+    assert answer.code == 1 and "lab-c999-00" in answer.err

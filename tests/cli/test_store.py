@@ -1,0 +1,64 @@
+"""`export`, `backup`, `restore` and `doctor`: the store as a file."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from discovery.store import Store
+
+
+@pytest.fixture
+def stored(cli, file):
+    """A campaign with 12 measurements and one checkpoint."""
+    cli("meta-train", file)
+    cli("ingest", file, "table.csv")
+    return file
+
+
+def test_export_writes_every_table(cli, stored, folder):
+    """Each table is one Parquet file that other tools can read."""
+    files = cli("export", stored, "--out", "tables", "--json").json["files"]
+    assert len(files) >= 9
+    assert len(pd.read_parquet(folder / "tables" / "measurements.parquet")) == 12
+
+
+def test_a_backup_can_be_restored(cli, stored, folder):
+    """What was measured is in the restored store; neither command overwrites a file."""
+    assert cli("backup", stored, "copy.duckdb").code == 0
+    assert cli("backup", stored, "copy.duckdb").code == 1
+    assert cli("restore", "copy.duckdb", "new.duckdb", "--json").json["n_campaigns"] == 1
+    assert len(Store(folder / "new.duckdb").measurements("lab")) == 12
+    assert cli("restore", "copy.duckdb", "new.duckdb").code == 1
+
+
+def test_doctor_finds_nothing_wrong(cli, stored):
+    """A sound installation and store pass every check."""
+    answer = cli("doctor", stored, "--json")
+    assert answer.code == 0
+    assert {"torch", "prefect", "store", "checkpoints"} <= {finding["check"] for finding in answer.json}
+    assert "ok" in cli("doctor", stored).out
+
+
+def test_doctor_finds_a_checkpoint_that_is_gone(cli, stored, folder):
+    """A registered checkpoint without its file is named, and the code is 1."""
+    path = next((folder / "models").glob("*.json"))
+    path.unlink()
+    answer = cli("doctor", stored)
+    assert answer.code == 1
+    assert f"WRONG  checkpoints: {path.stem}" in answer.out
+
+
+def test_doctor_finds_a_trial_that_was_left_alone(cli, write, folder):
+    """A trial whose process is gone is pointed out."""
+    file = write(review={"mode": "auto"})
+    proposal = cli("propose", file, "--json").json[0]["proposal_id"]
+    Store(folder / "discovery.duckdb").start_trial(proposal, "table", "elsewhere:1", lease_s=-1.0)
+    answer = cli("doctor", file)
+    assert answer.code == 1 and "WRONG  trials: 1 of lab" in answer.out
+
+
+def test_doctor_finds_a_store_that_is_missing(cli, folder):
+    """A store that was asked for and is not there is wrong; where none was asked for it is not."""
+    assert cli("doctor", "--store", "nosuch.duckdb").code == 1
+    assert cli("doctor").code == 0
