@@ -39,10 +39,11 @@ def carry_out(
         LeaseError: If another live process carries it out.
     """
     kind = spec.experiment.type if spec.experiment is not None else "manual"
-    trial = store.start_trial(proposal_id, kind, owner or process_owner())
+    with store.transaction():
+        trial = store.start_trial(proposal_id, kind, owner or process_owner())
+        proposal = store.proposal(proposal_id)
     if trial.outcomes is not None:
         return None
-    proposal = store.proposal(proposal_id)
     context = TrialContext(trial.trial_id, proposal_id, proposal.key, trial.idempotency_key)
     try:
         result = adapter.run(proposal.configuration, context)

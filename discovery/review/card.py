@@ -143,7 +143,7 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
         interval=interval(mix(proposal.predictions)),
         hypotheses=_views(proposal),
         argument=argument_sentence(proposal.argued_by, proposal.argument, proposal.acqf_name),
-        intent=intent_sentence(proposal.mean, best, goal, is_exploring=proposal.is_exploring),
+        intent=intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring),
         neighbors=nearest(proposal, measured, outcome.name, space),
         n_measurements=proposal.n_measurements,
         seed=proposal.seed,
@@ -159,16 +159,22 @@ def nearest(
         return ()
     here = pd.DataFrame([proposal.configuration])
     distance = np.linalg.norm(space.encode(past) - space.encode(here), axis=1)
-    rows = past.iloc[np.argsort(distance, kind="stable")[:n]]
-    differs = space.typed(rows).ne(space.typed(here).iloc[0])
+    near = np.argsort(distance, kind="stable")[:n]
+    rows, mine = space.typed(past.iloc[near]), space.typed(here).iloc[0].to_dict()
     return tuple(
         Neighbor(
-            measurement_id=str(rows.at[i, "measurement_id"]),
-            outcome=float(rows.at[i, outcome]),
-            distance=float(distance[i]),
-            changes={name: rows.at[i, name] for name in space.names if differs.iloc[k][name]},
+            measurement_id=str(measurement_id),
+            outcome=float(y),
+            distance=float(far),
+            changes={str(name): value for name, value in row.items() if value != mine[name]},
         )
-        for k, i in enumerate(rows.index)
+        for measurement_id, y, far, row in zip(
+            past["measurement_id"].iloc[near],
+            past[outcome].iloc[near].to_numpy(float),
+            distance[near],
+            rows.to_dict("records"),
+            strict=True,
+        )
     )
 
 

@@ -47,11 +47,11 @@ def argument_sentence(argued_by: str, argument: Mapping[str, float], acqf_name: 
     return f"{argued_by} argues for it: {100 * argument[argued_by]:.0f} % of the {what}."
 
 
-def intent_sentence(mean: float, best: float | None, goal: str, *, is_exploring: bool) -> str:
+def intent_sentence(mean: float, best: float | None, *, is_exploring: bool) -> str:
     """Say whether a proposal is made to learn or to win, beside the best outcome that was known.
 
     Example:
-        >>> intent_sentence(80.0, 70.0, "maximize", is_exploring=False)
+        >>> intent_sentence(80.0, 70.0, is_exploring=False)
         'It exploits: the mean, 80, is better than the best so far, 70.'
     """
     if best is None:

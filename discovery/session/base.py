@@ -64,7 +64,9 @@ class CampaignPart:
 
     def progress(self) -> CampaignProgress:
         """Say where the campaign stands and whether it is over."""
-        return measure_progress(self.spec, self.pool, self.measurements(), self._book())
+        with self.store.transaction():
+            measured, book = self.measurements(), self._book()
+        return measure_progress(self.spec, self.pool, measured, book)
 
     @cached_property
     def shelf(self) -> ModelShelf:

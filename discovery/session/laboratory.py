@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from discovery.experiments import adapter_for, carry_out
+from discovery.experiments import Adapter, adapter_for, carry_out
 from discovery.ingest import check_rows, read_rows
 from discovery.session.base import CampaignPart
 from discovery.session.results import link_by_key, reported_rows
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 class Laboratory(CampaignPart):
     """How experiments are made and their results ingested."""
+
+    @cached_property
+    def _adapter(self) -> Adapter:
+        return adapter_for(self.spec, self.space)
 
     def experiment(self, owner: str | None = None) -> list[TrialRow]:
         """Carry out every approved proposal that has no result yet; what was recorded is never run again.
@@ -31,18 +37,27 @@ class Laboratory(CampaignPart):
             ConfigurationError: If the campaign file names no experiment.
             LeaseError: If another live process carries one out.
         """
-        adapter = adapter_for(self.spec, self.space)
+        adapter = self._adapter
         ids = self._book().to_run["proposal_id"].tolist()
         trials = [carry_out(self.store, proposal_id, adapter, self.spec, owner) for proposal_id in ids]
         return [trial for trial in trials if trial is not None]
 
     def ingest_results(self) -> IngestReport:
-        """Turn what trials have reported into measurements; a second time changes nothing."""
-        rows = reported_rows(self.store, self.spec)
-        if rows.empty:
-            return IngestReport(0, 0, 0, ())
+        """Turn what trials have reported into measurements; a second time changes nothing.
+
+        A report that does not fit the campaign, because its file has changed since, ends its trial for good.
+        """
         source = "experiment" if self.spec.experiment is None else f"experiment:{self.spec.experiment.type}"
-        return self.store.add_measurements(self.name, check_rows(read_rows(rows), self.spec, self.space), source)
+        with self.store.transaction():
+            rows = reported_rows(self.store, self.spec)
+            if rows.empty:
+                return IngestReport(0, 0, 0, ())
+            checked = check_rows(read_rows(rows), self.spec, self.space)
+            report = self.store.add_measurements(self.name, checked, source)
+            for row_number, cells in groupby(checked.rejected, lambda cell: cell.row_number):
+                reason = "; ".join(f"{cell.column} {cell.reason}, got {cell.value}" for cell in cells)
+                self.store.fail_trial(rows["trial_id"].iloc[row_number - 1], reason, retryable=False)
+        return report
 
     def tell(self, results: str | os.PathLike[str] | pd.DataFrame, source: str | None = None) -> IngestReport:
         """Take results, also of configurations that nobody proposed.
@@ -58,6 +73,7 @@ class Laboratory(CampaignPart):
             InputError: If a column is missing; then nothing is ingested.
         """
         checked = check_rows(read_rows(results), self.spec, self.space)
-        if not self.spec.acquisition.allow_replicates:
-            checked = link_by_key(checked, self._book().frame)
-        return self.store.add_measurements(self.name, checked, source or "")
+        with self.store.transaction():
+            if not self.spec.acquisition.allow_replicates:
+                checked = link_by_key(checked, self.store.proposals(self.name))
+            return self.store.add_measurements(self.name, checked, source or "")

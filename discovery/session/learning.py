@@ -11,7 +11,7 @@ from discovery.session.progress import CampaignProgress
 if TYPE_CHECKING:
     from discovery.belief.belief import Hypothesis
     from discovery.belief.records import BeliefSummary
-    from discovery.meta.refine import RefineResult
+    from discovery.meta.refine import RefineResult, Score
     from discovery.meta.train import TrainedHypothesis
     from discovery.session.models import Report
 
@@ -60,18 +60,19 @@ class Learning(CampaignPart):
             self.store.set_campaign_status(self.name, CampaignStatus.FINISHED, progress.reason)
         return progress
 
-    def refine(self, report: Report | None = None) -> RefineResult | None:
+    def refine(self, report: Report | None = None, score: Score | None = None) -> RefineResult | None:
         """Finish the campaign and let its task join the history; a version that does not lose is promoted.
 
         Args:
             report: Called with (hypothesis, step, steps).
+            score: What judges a checkpoint on held-out tasks, lower is better; default `meta.refine.held_out_nlpd`.
 
         Returns:
             The result, or None where there is nothing to refine; `why_no_refinement` says why.
         """
         from discovery.session.refining import refine_with
 
-        return refine_with(self.shelf, self.finish(), self.observations(), report)
+        return refine_with(self.shelf, self.finish(), self.observations(), report, score)
 
     def why_no_refinement(self) -> str:
         """Say why `refine` would do nothing; empty where it would do something."""
@@ -90,7 +91,8 @@ class Learning(CampaignPart):
         ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses()}
         with self.store.transaction():
             self.store.add_evidence(self.name, cycle, summary, ids)
+            if summary.e_value < LEVEL:
+                return
             rows = self.store.metrics(self.name)
-            is_known = ((rows["name"] == ALARM) & (rows["cycle"] == cycle)).any()
-            if summary.e_value >= LEVEL and not is_known:
+            if not ((rows["name"] == ALARM) & (rows["cycle"] == cycle)).any():
                 self.store.add_metric(self.name, cycle, ALARM, summary.e_value, {"weights": summary.weights})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.space import SearchSpace
     from discovery.store import Store
+    from discovery.tasks.task import Task
 
 TRAINING_VERSION = 1  # raised when meta-training changes, so that what an earlier release trained is not used again
 IN_USE = "checkpoints"  # name of the metric whose detail remembers which checkpoints a campaign uses
@@ -171,14 +172,20 @@ class ModelShelf:
                 return self.store.promote(version.version_id)
             return stored
 
-    def stamped(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Write into a checkpoint how it was trained, so that a later campaign knows whether it fits."""
+    def stamped(self, checkpoint: Checkpoint, tasks: Sequence[Task]) -> Checkpoint:
+        """Write into a checkpoint how it was trained and on how many points, so that it is known where it fits.
+
+        Args:
+            checkpoint: What was trained.
+            tasks: The tasks of history that were at hand.
+        """
         meta = checkpoint.meta
-        details = meta.details | {"recipe": self._recipe(meta.hypothesis)}
+        sizes = {task.source: task.n_points for task in tasks if task.source in meta.task_sources}
+        details = meta.details | {"recipe": self._recipe(meta.hypothesis), "sizes": sizes}
         return Checkpoint(replace(meta, details=details), checkpoint.tensors)
 
     def _keep_trained(self, item: TrainedHypothesis) -> TrainedHypothesis:
-        stamped = replace(item, checkpoint=self.stamped(item.checkpoint))
+        stamped = replace(item, checkpoint=self.stamped(item.checkpoint, self.experience.history))
         self.keep(stamped.checkpoint, ModelStatus.PROMOTED)
         return stamped
 
@@ -202,8 +209,9 @@ class ModelShelf:
         if hypothesis != HISTORY:
             return bool(details["scale"] == wanted)
         has_scale = details["scale"] == wanted or details["scale"]["origin"] == wanted["origin"] == "history"
-        needed, seen = {task.source for task in tasks}, set(checkpoint.meta.task_sources)
-        return has_scale and needed <= seen and all(source.startswith(CAMPAIGN) for source in seen - needed)
+        extra = set(checkpoint.meta.task_sources) - {task.source for task in tasks}
+        has_tasks = all(details["sizes"].get(task.source) == task.n_points for task in tasks)
+        return has_scale and has_tasks and all(source.startswith(CAMPAIGN) for source in extra)
 
 
 def source_name(spec: CampaignSpec, name: str) -> str:

@@ -72,10 +72,10 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
     """Return the best measurement: its id, position, parameters and outcome; None where there is none."""
     if measured.empty:
         return None
-    outcome = measured[spec.objective.name]
-    row = measured.loc[outcome.idxmin() if spec.objective.goal == "minimize" else outcome.idxmax()]
+    outcome = measured[spec.objective.name].to_numpy(float)
+    best = int(outcome.argmin() if spec.objective.goal == "minimize" else outcome.argmax())
     columns = ["measurement_id", "position", *spec.parameter_names, spec.objective.name]
-    return {str(name): value for name, value in row[columns].to_dict().items()}
+    return {str(name): value for name, value in measured[columns].iloc[best].to_dict().items()}
 
 
 def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.DataFrame, book: ProposalBook) -> int:

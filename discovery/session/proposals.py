@@ -33,8 +33,9 @@ class ProposalBook:
     @classmethod
     def read(cls, store: Store, campaign: str) -> ProposalBook:
         """Read the proposals of a campaign."""
-        frame = store.proposals(campaign)
-        abandoned = store.trials(campaign, [TrialStatus.ABANDONED])["proposal_id"]
+        with store.transaction():
+            frame = store.proposals(campaign)
+            abandoned = store.trials(campaign, [TrialStatus.ABANDONED])["proposal_id"]
         is_abandoned = frame["proposal_id"].isin(set(abandoned))
         is_open = frame["status"].isin(OPEN) & ~frame["is_measured"].astype(bool) & ~is_abandoned
         return cls(frame.assign(is_abandoned=is_abandoned, is_open=is_open))

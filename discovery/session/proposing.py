@@ -40,11 +40,15 @@ class Proposing(Learning):
             NoCandidateError: If the budget is used, or nothing is left to propose.
             InputError: If `n` is below one.
         """
-        book, observed = self._book(), self.observations()
-        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self._allowed(n, book))
+        with self.store.transaction():
+            book, observed = self._book(), self.observations()
+            n_allowed = self._allowed(n, book)
+        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), n_allowed)
         result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
-        ids = self._store_proposals(plan, result)
-        return proposal_table(self.store.proposals(self.name), self.spec, ids)
+        with self.store.transaction():
+            ids = self._store_proposals(plan, result)
+            frame = self._book().frame
+        return proposal_table(frame, self.spec, ids)
 
     def replay(self, proposal_id: str) -> Replay:
         """Compute a stored proposal again from what was known when it was made.
@@ -83,12 +87,11 @@ class Proposing(Learning):
         return min(wanted, left)
 
     def _store_proposals(self, plan: AskPlan, result: CycleResult) -> list[str]:
-        """Store drafts, plan, time and belief in one transaction."""
-        with self.store.transaction():
-            ids = self.store.add_proposals(self.name, plan.cycle, result.drafts)
-            self.store.add_metric(self.name, plan.cycle, ASKED, plan.n, plan.to_detail())
-            self.store.add_metric(self.name, plan.cycle, SECONDS, result.seconds)
-            self._record_belief(result.belief, plan.cycle)
+        """Store drafts, plan, time and belief."""
+        ids = self.store.add_proposals(self.name, plan.cycle, result.drafts)
+        self.store.add_metric(self.name, plan.cycle, ASKED, plan.n, plan.to_detail())
+        self.store.add_metric(self.name, plan.cycle, SECONDS, result.seconds)
+        self._record_belief(result.belief, plan.cycle)
         return ids
 
     def _plan(self, proposal: ProposalRow) -> AskPlan:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from discovery.campaign import CampaignRef
 from discovery.lifecycle import ModelStatus
-from discovery.meta.refine import RefineResult, refine
+from discovery.meta.refine import RefineResult, Score, refine
 from discovery.meta.train import HISTORY, Experience, training_setting
 from discovery.session.models import CAMPAIGN, ModelShelf
 from discovery.tasks import Task, read_history
@@ -63,7 +63,11 @@ def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observation
 
 
 def refine_with(
-    shelf: ModelShelf, progress: CampaignProgress, observed: Observations, report: Report | None
+    shelf: ModelShelf,
+    progress: CampaignProgress,
+    observed: Observations,
+    report: Report | None = None,
+    score: Score | None = None,
 ) -> RefineResult | None:
     """Refine the promoted history checkpoint with a finished campaign and register the new version.
 
@@ -75,8 +79,8 @@ def refine_with(
     occasion = find_occasion(shelf, observed)
     experience = Experience(occasion.old, {})
     setting = training_setting(shelf.spec, shelf.space, experience, HISTORY, device=shelf.device, report=report)
-    result = refine(occasion.parent, occasion.old, occasion.new, setting)
-    stamped = replace(result, checkpoint=shelf.stamped(result.checkpoint))
+    result = refine(occasion.parent, occasion.old, occasion.new, setting, score)
+    stamped = replace(result, checkpoint=shelf.stamped(result.checkpoint, (*occasion.old, occasion.new)))
     shelf.keep(stamped.checkpoint, ModelStatus.PROMOTED if result.is_promoted else ModelStatus.REJECTED)
     return stamped
 

@@ -29,17 +29,19 @@ class Reviewing(CampaignPart):
         Args:
             auto_approve: Whether to approve even where the campaign file asks for a person.
         """
-        waiting, timeout = self._book().waiting, self.spec.review.timeout_s
+        with self.store.transaction():
+            return self._review(self._book().waiting, auto_approve or self.spec.review.mode == "auto")
+
+    def _review(self, waiting: pd.DataFrame, is_auto: bool) -> ReviewReport:
+        timeout = self.spec.review.timeout_s
         age_s = (pd.Timestamp.now("UTC") - waiting["created_at"]).dt.total_seconds()
         is_stale = age_s > (float("inf") if timeout is None else timeout)
         stale, fresh = (tuple(waiting.loc[mask, "proposal_id"]) for mask in (is_stale, ~is_stale))
-        is_auto = auto_approve or self.spec.review.mode == "auto"
         approved, left = (fresh, ()) if is_auto else ((), fresh)
-        with self.store.transaction():
-            for proposal_id in stale:
-                self.store.decide(proposal_id, "stale", TIME_OUT, f"nobody decided within {self.spec.review.timeout}")
-            for proposal_id in approved:
-                self.store.decide(proposal_id, "approve", AUTO)
+        for proposal_id in stale:
+            self.store.decide(proposal_id, "stale", TIME_OUT, f"nobody decided within {self.spec.review.timeout}")
+        for proposal_id in approved:
+            self.store.decide(proposal_id, "approve", AUTO)
         return ReviewReport(approved, stale, left)
 
     def decide(
@@ -64,14 +66,15 @@ class Reviewing(CampaignPart):
                 that may be run.
             StatusError: If it is decided already.
         """
-        proposal = self._proposal(proposal_id)
-        if not values:
-            return self.store.decide(proposal_id, decision, reviewer, reason)
-        if decision != "edit":
+        if values and decision != "edit":
             raise InputError(f"Edited values of {proposal_id} must come with the decision edit; got {decision!r}.")
-        taken = set() if self.spec.acquisition.allow_replicates else self._taken_keys(proposal_id)
-        edit = check_edit(proposal, values, self.space, self.pool, taken)
-        return self.store.decide(proposal_id, decision, reviewer, reason, edit.values, edit.key)
+        with self.store.transaction():
+            proposal = self._proposal(proposal_id)
+            if not values:
+                return self.store.decide(proposal_id, decision, reviewer, reason)
+            taken = set() if self.spec.acquisition.allow_replicates else self._taken_keys(proposal_id)
+            edit = check_edit(proposal, values, self.space, self.pool, taken)
+            return self.store.decide(proposal_id, decision, reviewer, reason, edit.values, edit.key)
 
     def card(self, proposal_id: str) -> ProposalCard:
         """Return what a person reads about a proposal (`review.render_text` prints it).
@@ -79,7 +82,9 @@ class Reviewing(CampaignPart):
         Raises:
             InputError: If it is no proposal of this campaign.
         """
-        return make_card(self._proposal(proposal_id), self._usable(), self.spec, self.space)
+        with self.store.transaction():
+            proposal, measured = self._proposal(proposal_id), self._usable()
+        return make_card(proposal, measured, self.spec, self.space)
 
     def _taken_keys(self, proposal_id: str) -> set[str]:
         """Return the configurations that are measured, or open under another proposal."""
