@@ -13,8 +13,9 @@ from discovery.acquisition.fantasies import fantasize
 from discovery.acquisition.mixture import MONTE_CARLO, MixtureAcquisition, MixtureMean, Target, build
 from discovery.belief.belief import Belief, KeptBank
 from discovery.errors import NoCandidateError
-from discovery.seeds import torch_generator
+from discovery.seeds import rng, torch_generator
 
+TIE = 1e-6  # values (logarithms, for the expected improvements) nearer than this are equal
 CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
 N_SCREENED = 128  # pool rows that Monte Carlo functions score, after a screening by LogEI: joint posteriors are dear
 CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
@@ -108,7 +109,7 @@ def choose_from_pool(
         X_pending: Configurations that run already. Shape `p x d`.
 
     Returns:
-        At most `n` choices (fewer where the pool runs out); ties go to the lowest row.
+        At most `n` choices (fewer where the pool runs out); ties are drawn from the seed.
 
     Raises:
         NoCandidateError: If no row is allowed.
@@ -126,12 +127,22 @@ def choose_from_pool(
             rows = rows[screen.topk(N_SCREENED).indices.sort().values]
         acqf = acquisition_for(belief, search, pending)
         values, argument = score(acqf, X[rows], names)
-        best = int(values.argmax())
+        best = pick(values, search.seed, len(choices))
         index = int(rows[best])
         choices.append(Choice(index, X[index, :d], float(values[best]), argument(best)))
         allowed[index] = False
         pending = torch.cat([pending, X[index, :d][None]])
     return choices
+
+
+def pick(values: Tensor, seed: int, step: int) -> int:
+    """Return the row with the highest value; among equals one is drawn from the seed.
+
+    Pools of combinations are full of equals (levels that nothing is known about are exchangeable), and the file's
+    order must not decide between them.
+    """
+    equals = np.flatnonzero((values >= values.max() - TIE).cpu().numpy())
+    return int(rng(seed, "ties", step).choice(equals))
 
 
 @torch.no_grad()

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 NO_TRANSFER, HISTORY, SIMULATOR = "no_transfer", "history", "simulator:"
 AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, SIMULATOR: 0.2}  # simulators share theirs; absent kinds drop out
-RANK_FOR_FULL_TRUST = 0.3  # cross-fitted rank correlation (one standard error off) at which history gets its weight
-LEAST_TRUST = 0.05  # share of its weight that a history keeps when its tasks do not rank each other at all
+RANKS_FOR_TRUST = (0.05, 0.3)  # cross-fitted rank correlation, one standard error off: where trust begins, is full
+LEAST_TRUST = 0.001  # share of its weight that a history keeps when its tasks do not rank each other: it may know
+# the level of the outcomes, win evidence with that, and still mislead the search
 ONE_SOURCE_TRUST = 0.5  # the same with one source, where nothing can be cross-fitted
 Report = Callable[[str, int, int], None]
 
@@ -114,7 +115,8 @@ def history_trust(scores: Mapping[str, float]) -> float:
     if "rank_correlation" not in scores:
         return ONE_SOURCE_TRUST
     sure = scores["rank_correlation"] - scores["rank_correlation_se"]
-    return min(1.0, max(LEAST_TRUST, sure / RANK_FOR_FULL_TRUST))
+    low, high = RANKS_FOR_TRUST
+    return min(1.0, max(LEAST_TRUST, (sure - low) / (high - low)))
 
 
 def meta_train_hypotheses(
