@@ -1,7 +1,4 @@
-"""What a person reads about a proposal, and what they decide.
-
-Next in the tour: `discovery.review.card`.
-"""
+"""What a person reads about a proposal, and what they decide; `discovery.review.card` is the last of the tour."""
 
 from discovery.review.card import HypothesisView, Neighbor, ProposalCard, Setting, make_card, render_text
 from discovery.review.decisions import Edit, check_edit, parse_edit

@@ -1,6 +1,6 @@
 """The proposal card: everything that a person needs to decide about one proposal, on one screen.
 
-All predictions are those that were stored when the proposal was made. Next in the tour: `discovery.store.proposals`.
+All predictions are those that were stored when the proposal was made. Last station of the tour.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class Learning(CampaignPart):
         from discovery.cycle import adapt
 
         summary = adapt(self.hypotheses(), self.observations()).summary()
-        self._record_belief(summary, self.store.next_cycle(self.name))
+        with self.store.transaction():
+            self._record_belief(summary, self.store.next_cycle(self.name))
         return summary
 
     def finish(self) -> CampaignProgress:

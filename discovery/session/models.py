@@ -82,16 +82,18 @@ class ModelShelf:
             report: Called with (hypothesis, step, steps).
             force: Whether to train what the registry has.
         """
-        names = hypothesis_names(self.spec, self.experience)
-        found = {} if force else {name: self.find(name) for name in names}
+        with self.store.transaction():
+            names = [] if force else hypothesis_names(self.spec, self.experience)
+            found = {name: self.find(name) for name in names}
         known = {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
         trained = meta_train_hypotheses(
             self.spec, self.space, self.experience, known=known, device=self.device, report=report
         )
-        kept = tuple(item if item.name in known else self._keep_trained(item) for item in trained)
-        versions = {item.name: item.checkpoint.checkpoint_id for item in kept}
-        detail = {"spec_hash": self.spec.spec_hash, "versions": versions}
-        self.store.add_metric(self.spec.name, 0, IN_USE, len(kept), detail)
+        with self.store.transaction():
+            kept = tuple(item if item.name in known else self._keep_trained(item) for item in trained)
+            versions = {item.name: item.checkpoint.checkpoint_id for item in kept}
+            detail = {"spec_hash": self.spec.spec_hash, "versions": versions}
+            self.store.add_metric(self.spec.name, 0, IN_USE, len(kept), detail)
         return kept
 
     def in_use(self) -> tuple[TrainedHypothesis, ...] | None:
@@ -100,12 +102,11 @@ class ModelShelf:
         Raises:
             CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
         """
-        rows = self.store.metrics(self.spec.name)
-        details = [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
-        fitting = [detail for detail in details if detail["spec_hash"] == self.spec.spec_hash]
-        if not fitting:
-            return None
-        return self.load_versions(fitting[-1]["versions"])
+        with self.store.transaction():
+            rows = self.store.metrics(self.spec.name)
+            details = [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
+            fitting = [detail for detail in details if detail["spec_hash"] == self.spec.spec_hash]
+            return self.load_versions(fitting[-1]["versions"]) if fitting else None
 
     def load_versions(self, versions: Mapping[str, str]) -> tuple[TrainedHypothesis, ...]:
         """Load versions by hypothesis and weigh them.
@@ -113,7 +114,8 @@ class ModelShelf:
         Raises:
             CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
         """
-        checkpoints = {name: self.load(version_id) for name, version_id in versions.items()}
+        with self.store.transaction():
+            checkpoints = {name: self.load(version_id) for name, version_id in versions.items()}
         weights = prior_weights(self.spec, checkpoints)
         return tuple(TrainedHypothesis(name, weights[name], checkpoints[name]) for name in checkpoints)
 

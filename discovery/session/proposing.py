@@ -57,11 +57,12 @@ class Proposing(Learning):
             InputError: If it is no proposal of this campaign, or how it was made was not stored.
             CheckpointError: If a checkpoint it was made with is missing or damaged.
         """
-        stored = self._proposal(proposal_id)
-        plan = self._plan(stored)
-        versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in stored.predictions}
-        hypotheses = self._load(self.shelf.load_versions(versions))
-        observed = _first(self.observations(), stored.n_measurements)
+        with self.store.transaction():
+            stored = self._proposal(proposal_id)
+            plan = self._plan(stored)
+            versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in stored.predictions}
+            hypotheses = self._load(self.shelf.load_versions(versions))
+            observed = _first(self.observations(), stored.n_measurements)
         draft = propose(plan, self.space, self.pool, hypotheses, observed).drafts[stored.position]
         differing = differences(
             {"configuration": stored.proposed, **{name: getattr(stored, name) for name in REPLAYED}},

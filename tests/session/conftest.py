@@ -11,7 +11,6 @@ import pytest
 
 from discovery.campaign import CampaignSpec
 from discovery.session import Campaign
-from discovery.settings import set_threads
 
 SUZUKI = Path(__file__).resolve().parents[2] / "data" / "suzuki_reizman"
 N_ROWS = 24
@@ -97,9 +96,3 @@ def run_cycle() -> Callable[[Campaign], pd.DataFrame]:
         return proposals
 
     return run
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """Matrices here are tiny: more threads only wait for each other."""
-    set_threads(1)

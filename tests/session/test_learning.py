@@ -7,6 +7,7 @@ import pytest
 
 from discovery.errors import CheckpointError, InputError
 from discovery.lifecycle import ModelStatus
+from discovery.meta import meta_gp
 from discovery.meta.checkpoint import Checkpoint, load
 from discovery.session import Campaign
 
@@ -64,8 +65,10 @@ def test_training_is_not_used_where_it_does_not_fit(
     assert other.store.models().groupby("hypothesis").size().to_dict() == n_versions
 
 
-def test_simulators_with_other_settings_are_trained_again(make_campaign: Make) -> None:
+def test_simulators_with_other_settings_are_trained_again(make_campaign: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A simulator's checkpoint serves a second campaign, and not one that overrides its settings."""
+    monkeypatch.setattr(meta_gp, "N_SHARED_TASKS", 16)
+    monkeypatch.setattr(meta_gp, "N_OWN_TASKS", 8)
     name, same = "simulator:gp_prior", {"simulators": [{"name": "gp_prior"}]}
     other = {"simulators": [{"name": "gp_prior", "p_irrelevant": 0.6}]}
     trained = version_ids(make_campaign(experience=same))[name]
