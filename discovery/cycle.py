@@ -18,7 +18,7 @@ from discovery.acquisition.continuous import choose_in_space, is_near
 from discovery.acquisition.pool import Choice, Search, choose_from_pool
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
-from discovery.meta.meta_gp import Support
+from discovery.meta.learner import Support
 from discovery.seeds import derive
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from discovery.belief.records import BeliefSummary, HypothesisPrediction
 from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, search_weights
 from discovery.errors import ConfigurationError
 from discovery.meta.bank import Bank
-from discovery.meta.meta_gp import Adapted, MetaGP, Support
+from discovery.meta.learner import Adapted, Learner, Support
 
 N_KEPT = 16  # members per hypothesis that score candidates; the rest hold next to no weight
 
@@ -35,7 +35,7 @@ class Hypothesis:
 
     name: str
     prior_weight: float
-    learner: MetaGP
+    learner: Learner
     checkpoint_id: str
     task_sources: tuple[str, ...] = ()
 

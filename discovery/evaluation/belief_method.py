@@ -14,7 +14,7 @@ from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.hypotheses import load_hypotheses
 from discovery.cycle import CycleRequest, Observations, pool_with_features, run_cycle
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen
-from discovery.meta.meta_gp import Support
+from discovery.meta.learner import Support
 from discovery.meta.train import Experience, meta_train_hypotheses
 from discovery.registry import bound_simulators
 from discovery.settings import resolve_device

@@ -71,12 +71,18 @@ def kumaraswamy(X: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def squared_distance(A: Tensor, B: Tensor) -> Tensor:
     """Return squared Euclidean distances. Shapes `* x n x d`, `* x m x d` to `* x n x m`."""
-    cross = A @ B.transpose(-1, -2)
     squares = A.square().sum(-1)[..., :, None] + B.square().sum(-1)[..., None, :]
-    return (squares - 2 * cross).clamp_min(0)
+    cross = A @ B.transpose(-1, -2)
+    if cross.requires_grad or cross.shape != squares.shape:
+        return (squares - 2 * cross).clamp_min(0)
+    return squares.sub_(cross, alpha=2).clamp_min_(0)
 
 
 def matern52(squared: Tensor) -> Tensor:
     """Return the Matern-5/2 correlation of squared scaled distances."""
-    r = SQRT5 * (squared + 1e-20).sqrt()
-    return (1 + r + r.square() / 3) * torch.exp(-r)
+    if squared.requires_grad:
+        r = SQRT5 * (squared + 1e-20).sqrt()
+        return (1 + r + r.square() / 3) * torch.exp(-r)
+    r = squared.mul(5.0).sqrt_()  # the same in three passes: pools of thousands are scored with it
+    polynomial = torch.addcmul(r + 1, r, r, value=1 / 3)
+    return r.neg_().exp_().mul_(polynomial)

@@ -20,6 +20,7 @@ from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
 from discovery.meta.features import SourceFeatures
 from discovery.meta.history_bank import from_history
 from discovery.meta.kernels import Geometry
+from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.members import Members
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.meta.scale import OutcomeScale, outcome_scale
@@ -29,73 +30,12 @@ from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
-    from discovery.space.space import SearchSpace
     from discovery.tasks.distribution import TaskDistribution
 
 NAME = "meta_gp"
 N_SHARED_TASKS, N_SHARED_POINTS = 256, 128  # simulated tasks that give the mean shape and the variations
 N_OWN_TASKS, N_OWN_POINTS = 64, 48  # simulated tasks that give lengthscales, signal, noise and warps
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Support:
-    """A campaign's measurements as tensors, raw units. Shapes: X `n x d`, y `n`, yvar `n` or None."""
-
-    X: Tensor
-    y: Tensor
-    yvar: Tensor | None = None
-
-    @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, yvar: np.ndarray | None, device: torch.device | str) -> Support:
-        """Move arrays to a device."""
-
-        def move(values: np.ndarray) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.float64, device=device)
-
-        return cls(move(X), move(y), None if yvar is None else move(yvar))
-
-
-@dataclass(frozen=True)
-class Adapted:
-    """One hypothesis after its measurements.
-
-    Attributes:
-        model: The bank, batch shape `[h]`, raw units.
-        log_prior: Log prior of every member; normalized. Shape `h`.
-        log_steps: Log density of each measurement given those before it, per raw unit; zero for a measurement that
-            is not scored (it anchored the scale). Shape `h x n`.
-    """
-
-    model: Bank
-    log_prior: Tensor
-    log_steps: Tensor
-
-    @property
-    def log_evidence(self) -> Tensor:
-        """Joint log marginal likelihood per member. Shape `h`."""
-        return self.log_steps.sum(-1)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What meta-training needs beside tasks.
-
-    Attributes:
-        hypothesis: Name of the hypothesis trained.
-        space: The campaign's space.
-        scale: Location and scale of the campaign's outcome.
-        seed: Seed of all randomness.
-        device: Where to train.
-        on_step: Called with (step, steps) as training goes on.
-    """
-
-    hypothesis: str
-    space: SearchSpace
-    scale: OutcomeScale
-    seed: int = 0
-    device: torch.device | str = "cpu"
-    on_step: Progress | None = None
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import torch
 
 from discovery.errors import NotEnoughDataError
 from discovery.meta.checkpoint import Checkpoint
+from discovery.meta.learner import Setting, Support
 from discovery.meta.members import Members
-from discovery.meta.meta_gp import MetaGP, Setting, Support
+from discovery.meta.meta_gp import MetaGP
 from discovery.seeds import rng
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task

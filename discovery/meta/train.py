@@ -14,7 +14,8 @@ import torch
 
 from discovery.errors import ConfigurationError
 from discovery.meta.checkpoint import Checkpoint
-from discovery.meta.meta_gp import MetaGP, Setting
+from discovery.meta.learner import Setting
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import outcome_scale
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task

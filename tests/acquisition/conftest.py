@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from discovery.belief.belief import Belief, Hypothesis
-from discovery.meta.meta_gp import MetaGP, Setting, Support
+from discovery.meta.learner import Setting, Support
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import OutcomeScale
 from discovery.tasks.history import HistoryDistribution
 

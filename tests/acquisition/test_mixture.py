@@ -81,7 +81,7 @@ def test_fantasies_average_to_the_belief(belief, points):
     target = Target(1.0, torch.tensor(belief.best_f[1], dtype=torch.float64))
     imagined = fantasize(belief.kept, target, points[:1], torch.Generator().manual_seed(0), sign=1.0)
     assert imagined.target.best_f.shape == (N_FANTASIES,)
-    before_mean, before_sd, before_weights = mixture_marginals(belief.kept, points[1:])
+    before_mean, _, before_weights = mixture_marginals(belief.kept, points[1:])
     before = (before_weights * before_mean).sum(-1)
     after = torch.zeros_like(before)
     for part in imagined.kept:

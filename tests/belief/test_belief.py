@@ -9,7 +9,8 @@ import torch
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import mix
 from discovery.errors import ConfigurationError
-from discovery.meta.meta_gp import MetaGP, Setting, Support
+from discovery.meta.learner import Setting, Support
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import OutcomeScale
 from discovery.tasks.history import HistoryDistribution
 

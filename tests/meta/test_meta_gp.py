@@ -10,7 +10,8 @@ from discovery.errors import CheckpointError
 from discovery.meta.checkpoint import load, save
 from discovery.meta.features import SourceFeatures
 from discovery.meta.history_bank import fit_trust, prepare_sources, rank_correlations
-from discovery.meta.meta_gp import MetaGP, Setting, Support, standardize
+from discovery.meta.learner import Setting, Support
+from discovery.meta.meta_gp import MetaGP, standardize
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.registry import simulator
 from discovery.seeds import torch_generator

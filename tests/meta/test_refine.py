@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from discovery.errors import NotEnoughDataError
-from discovery.meta.meta_gp import MetaGP, Setting
+from discovery.meta.learner import Setting
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.refine import held_out_nlpd, refine
 from discovery.meta.scale import OutcomeScale
 from discovery.tasks.history import HistoryDistribution
