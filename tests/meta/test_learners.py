@@ -54,6 +54,6 @@ def test_permuting_the_support_changes_nothing(trained, space, surface):
 def test_a_checkpoint_of_another_family_is_refused(trained):
     """One sentence names both families."""
     family, _ = trained
-    other = Checkpoint(CheckpointMeta(learner="somebody_elses", hypothesis="history", space_hash="0"), {})
+    other = Checkpoint(CheckpointMeta("somebody_elses", "history", space_hash="0", seed=0), {})
     with pytest.raises(CheckpointError, match="somebody_elses"):
         family.load(other)
