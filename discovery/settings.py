@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def set_threads(n_threads: int | None = None) -> int:
-    """Set torch's intra-op threads; the only place that does.
+    """Set the threads of numerical libraries, loaded already or not; the only place that does.
+
+    Programs call it first (the command line, workers, scripts); the library itself leaves its caller's process alone.
 
     Args:
         n_threads: Number of threads; default `DISCOVERY_THREADS`, else one: the tensors here are small, and on a busy
@@ -27,8 +30,6 @@ def set_threads(n_threads: int | None = None) -> int:
     Raises:
         ConfigurationError: If the number is below one or not a whole number.
     """
-    import torch
-
     given = n_threads if n_threads is not None else os.environ.get("DISCOVERY_THREADS") or 1
     try:
         count = int(given)
@@ -36,7 +37,9 @@ def set_threads(n_threads: int | None = None) -> int:
         count = 0
     if count < 1:
         raise ConfigurationError(f"DISCOVERY_THREADS must be a whole number of at least 1; got {given!r}.")
-    torch.set_num_threads(count)
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(count)  # read when a library is loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
     return count
 
 

@@ -16,6 +16,7 @@ import typer
 import discovery
 from discovery.cli import campaigns, catalog, doctor, evaluations, measurements, models, proposals, run, store
 from discovery.errors import DiscoveryError
+from discovery.settings import set_threads
 
 COMMANDS: dict[str, Callable[..., object]] = {
     "init": campaigns.init,
@@ -64,6 +65,7 @@ def root(
 def main() -> None:
     """Run one command and leave with its exit code; no traceback reaches a user (`DISCOVERY_DEBUG=1` shows it)."""
     try:
+        set_threads()
         app()
     except DiscoveryError as error:
         if os.environ.get("DISCOVERY_DEBUG"):
