@@ -27,10 +27,10 @@ def hypothesis_words(name: str) -> str:
 
     Example:
         >>> hypothesis_words("simulator:reaction_kinetics")
-        'simulator reaction_kinetics (it follows this mechanism)'
+        'simulator reaction_kinetics (it behaves like what is simulated)'
     """
     if name.startswith("simulator:"):
-        return f"simulator {name.removeprefix('simulator:')} (it follows this mechanism)"
+        return f"simulator {name.removeprefix('simulator:')} (it behaves like what is simulated)"
     return WORDS.get(name, name)
 
 
