@@ -82,7 +82,7 @@ def campaign(file: str, cycles: int | None = None, auto_approve: bool = False, d
         if is_new:
             meta_train(file, device)
         outcome = run_cycles(RunOptions(file, cycles, auto_approve, device), check)
-        progress = one.progress()
+        progress = one.finish()
         if is_new and outcome.state in (FINISHED, PAUSED):
             adapt(file, progress.cycle + 1, device)  # the ledger says where the belief stands after the last result
         refinement = refine(file, device) if outcome.state == FINISHED else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from discovery.errors import LeaseError, StoreError
@@ -47,11 +47,12 @@ def _renewing(store: Store, lease: Lease) -> Iterator[threading.Event]:
     def renew() -> None:
         while not done.wait(RENEW_EVERY_S):
             try:
-                with suppress(StoreError):
-                    store.renew(lease, LEASE_S)
+                store.renew(lease, LEASE_S)
             except LeaseError:
                 lost.set()
                 return
+            except StoreError:
+                continue  # held by someone else for the moment; the lease outlasts several attempts
 
     thread = threading.Thread(target=renew, daemon=True, name=f"renew {lease.name}")
     thread.start()

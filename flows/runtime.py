@@ -120,12 +120,13 @@ def configure(home: Path, *, is_verbose: bool = False) -> None:
 
 
 @contextmanager
-def prefect_runtime(folder: Path, *, is_verbose: bool = False) -> Iterator[None]:
+def prefect_runtime(folder: Path, *, is_verbose: bool = False, server: EmbeddedServer | None = None) -> Iterator[None]:
     """Make Prefect ready while the body runs; flows are imported inside.
 
     Args:
         folder: Where `.prefect` lies, unless `PREFECT_HOME` says otherwise: the folder of the store.
         is_verbose: Whether flows log to the terminal.
+        server: An embedded server that was started earlier, to save time; it is ended with the body.
 
     Raises:
         DiscoveryError: If the embedded server does not answer.
@@ -134,17 +135,29 @@ def prefect_runtime(folder: Path, *, is_verbose: bool = False) -> Iterator[None]
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    server = EmbeddedServer.start(Path(os.environ["PREFECT_HOME"]))
+    own = server or EmbeddedServer.start(Path(os.environ["PREFECT_HOME"]))
     try:
-        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+        from prefect.settings import (
+            PREFECT_API_URL,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            PREFECT_LOGGING_TO_API_ENABLED,
+            temporary_settings,
+        )
 
-        server.wait()
+        own.wait()
+        to_api = os.environ["PREFECT_LOGGING_TO_API_ENABLED"]
         # Heartbeats tell a server that watches over crashed runs. This one lives no longer than its runs, and ending
         # the thread that sends them costs a second per flow run.
-        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        with temporary_settings(
+            {
+                PREFECT_API_URL: own.url,
+                PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+                PREFECT_LOGGING_TO_API_ENABLED: to_api,
+            }
+        ):
             yield
     finally:
-        server.stop()
+        own.stop()
 
 
 def _no_answer(what: str, log: Path) -> DiscoveryError:

@@ -1,0 +1,43 @@
+"""docs/cli.md says what the commands say: every command, every option, an example that the command understands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_main import EVERY
+
+TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+SECTIONS = dict(re.findall(r"^## discovery ([a-z -]+)\n(.*?)(?=^## |\Z)", TEXT, flags=re.M | re.S))
+EVERYWHERE = {"--help", "--json"}
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+
+
+def test_every_command_is_documented_and_no_other():
+    """The sections are the commands."""
+    assert set(SECTIONS) == {" ".join(command) for command in EVERY}
+
+
+@pytest.mark.parametrize("command", EVERY, ids=" ".join)
+def test_the_options_are_those_of_the_help(command, cli):
+    """The table of a command has the options that its help has."""
+    shown = cli(*command, "--help").out.partition("Options:")[2]
+    offered = {line.split()[0].rstrip(",") for line in shown.splitlines() if re.match(r"\s{2,6}-", line)}
+    offered = {
+        match for line in shown.splitlines() if re.match(r"\s{2,6}-", line) for match in OPTION.findall(line[:26])
+    }
+    table = "\n".join(line.split("|")[1] for line in SECTIONS[" ".join(command)].splitlines() if line.startswith("| `"))
+    assert set(OPTION.findall(table)) == offered - EVERYWHERE
+
+
+@pytest.mark.parametrize("command", EVERY, ids=" ".join)
+def test_the_examples_are_understood(command, cli, folder):
+    """Every example parses: on an empty folder it works or finds a fault in the files, but is no wrong usage."""
+    blocks = re.findall(r"```\n(.*?)```", SECTIONS[" ".join(command)], flags=re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert lines and all(line.startswith(f"discovery {' '.join(command)}") for line in lines)
+    for line in lines:
+        assert cli(*shlex.split(line)[1:]).code in (0, 1), line

@@ -1,0 +1,88 @@
+"""Prefect made ready: what the user has set stays, and no server outlives the command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from discovery.errors import DiscoveryError
+from flows.runtime import QUIET, EmbeddedServer, configure, prefect_runtime
+
+OWN = ("PREFECT_HOME", "PREFECT_LOGGING_LEVEL", "PREFECT_API_URL", *QUIET)
+PARENT = """
+import sys, time
+from pathlib import Path
+from flows.runtime import EmbeddedServer
+print(EmbeddedServer.start(Path(sys.argv[1])).process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which nothing of Prefect is set."""
+    for name in OWN:
+        monkeypatch.setenv(name, "")  # so that it is restored
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_telemetry_is_off_and_logs_are_quiet(clean, tmp_path):
+    """Without any wish of the user nothing is sent anywhere, and Prefect is silent."""
+    configure(tmp_path / ".prefect")
+    assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert os.environ["DO_NOT_TRACK"] == "1"
+    assert os.environ["PREFECT_LOGGING_LEVEL"] == "CRITICAL"
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / ".prefect")
+
+
+def test_verbose_logs_and_the_users_settings_stay(clean, tmp_path):
+    """`-v` shows Prefect's logs, and what the user has set is not overridden."""
+    clean.setenv("PREFECT_HOME", "/elsewhere")
+    clean.setenv("PREFECT_LOGGING_TO_API_ENABLED", "true")
+    configure(tmp_path, is_verbose=True)
+    assert os.environ["PREFECT_LOGGING_LEVEL"] == "INFO"
+    assert os.environ["PREFECT_HOME"] == "/elsewhere"
+    assert os.environ["PREFECT_LOGGING_TO_API_ENABLED"] == "true"
+
+
+def test_a_server_of_the_user_is_used(clean, tmp_path):
+    """With PREFECT_API_URL set, no server of our own is started."""
+    clean.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    with prefect_runtime(tmp_path):
+        assert not (tmp_path / ".prefect").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_the_server_ends_with_a_parent_that_is_killed(tmp_path):
+    """A parent that is killed outright leaves no server behind."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    assert _is_alive(child)
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while _is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _is_alive(child)
+
+
+def test_a_server_that_does_not_answer_says_where_its_log_is(tmp_path):
+    """Where the server does not answer in time, one sentence says so, and the server is gone."""
+    server = EmbeddedServer.start(tmp_path)
+    with pytest.raises(DiscoveryError, match=r"server\.log"):
+        server.wait(limit_s=0.0)
+    assert server.process.poll() is not None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
