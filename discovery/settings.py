@@ -18,8 +18,6 @@ DEVICES = ("auto", "cpu", "cuda")
 def set_threads(n_threads: int | None = None) -> int:
     """Set the threads of numerical libraries, loaded already or not; the only place that does.
 
-    Programs call it first (the command line, workers, scripts); the library itself leaves its caller's process alone.
-
     Args:
         n_threads: Number of threads; default `DISCOVERY_THREADS`, else one: the tensors here are small, and on a busy
             machine a second thread made meta-training ten times slower (docs/performance.md).
@@ -43,8 +41,14 @@ def set_threads(n_threads: int | None = None) -> int:
     return count
 
 
-def resolve_device(name: str = "auto") -> torch.device:
-    """Turn `auto|cpu|cuda` into a torch device.
+def start_torch(name: str = "auto") -> torch.device:
+    """Load torch as this project runs it: its threads set (`set_threads`), and the device asked for.
+
+    Sessions and backtests call it before their first computation, also in a caller's own process: with torch's own
+    default, meta-training on a busy machine is ten times slower.
+
+    Args:
+        name: `auto`, `cpu` or `cuda`.
 
     Raises:
         ConfigurationError: If the name is unknown, or `cuda` is asked for and there is none.
@@ -53,6 +57,7 @@ def resolve_device(name: str = "auto") -> torch.device:
 
     if name not in DEVICES:
         raise ConfigurationError(f"--device must be one of {', '.join(DEVICES)}; got {name!r}.")
+    set_threads()
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigurationError("--device cuda needs a CUDA GPU and a CUDA build of torch; none found.", "Use auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -28,9 +28,9 @@ def test_wrong_thread_counts_are_refused(monkeypatch, value):
 
 def test_devices():
     """`cpu` is always there; unknown names are refused."""
-    assert settings.resolve_device("cpu").type == "cpu"
+    assert settings.start_torch("cpu").type == "cpu"
     with pytest.raises(ConfigurationError, match="auto, cpu, cuda; got 'tpu'"):
-        settings.resolve_device("tpu")
+        settings.start_torch("tpu")
 
 
 def test_folders_come_from_the_environment(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Pr
 from discovery.meta.learner import Support
 from discovery.meta.train import Experience, meta_train_hypotheses
 from discovery.registry import bound_simulators
-from discovery.settings import resolve_device
+from discovery.settings import start_torch
 
 
 @dataclass
@@ -89,7 +89,7 @@ def _train(context: BacktestContext, only: str | None, progress: Progress | None
         context.space,
         experience,
         only=only,
-        device=resolve_device(context.device),
+        device=start_torch(context.device),
         report=report,
     )
     return load_hypotheses(trained, "cpu")

@@ -10,7 +10,7 @@ import pandas as pd
 from discovery.errors import InputError
 from discovery.session.progress import CampaignProgress, measure_progress
 from discovery.session.proposals import ProposalBook, is_representable, proposal_table
-from discovery.settings import resolve_device
+from discovery.settings import start_torch
 from discovery.space import CandidatePool, SearchSpace
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class CampaignPart:
         """The checkpoints of this campaign."""
         from discovery.session.models import ModelShelf
 
-        return ModelShelf(self.store, self.spec, self.space, resolve_device(self.device))
+        return ModelShelf(self.store, self.spec, self.space, start_torch(self.device))
 
     def _usable(self) -> pd.DataFrame:
         measured = self.measurements()
