@@ -53,7 +53,9 @@ def test_a_lease_of_a_dead_process_is_free(store):
 
 
 @pytest.mark.parametrize(
-    "owner", [f"{socket.gethostname()}:{os.getpid()}", "elsewhere:1", "ada", f"{socket.gethostname()}:x"]
+    "owner",
+    [f"{socket.gethostname()}:{os.getpid()}", "elsewhere:1", "ada", f"{socket.gethostname()}:x"],
+    ids=["alive here", "on another machine", "a person", "no process id"],  # the same in every worker of a test run
 )
 def test_an_owner_that_may_live_is_not_gone(owner):
     """Only a process of this machine that is known not to run counts as gone."""
