@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +42,7 @@ FOLDER = Path(__file__).parents[1] / "demo"
 BASELINES = ("cold_gp", "random")
 N_EXPERIMENTS, SEEDS, N_CYCLES = 30, (0, 1, 2), 5
 N_WORKERS = 2
+HEAVY = ("discovery.evaluation.cold_gp", "discovery.evaluation.belief_method")
 LEFT_BEHIND = ("campaign.yaml", "discovery.duckdb", "discovery.duckdb.wal", "backtest.json", "report.html")
 
 
@@ -79,8 +81,10 @@ def run_demo(task: str, folder: Path, console: Console) -> BacktestResult:
     with Progress(
         *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as bars:
-        baselines = Baselines(campaign.spec, console, bars)
+        for name in HEAVY:
+            import_module(name)  # two threads that import torch at once can trip over each other
         set_threads(1)  # the baselines use the other core
+        baselines = Baselines(campaign.spec, console, bars)
         training_s = run_campaign(campaign, folder, CampaignView(console, bars))
         belief = replay_belief(campaign, training_s)
         result = baselines.result()
@@ -214,7 +218,7 @@ def _introduce(campaign: Campaign, console: Console) -> None:
     """Say what is about to happen."""
     spec = campaign.spec
     assert campaign.pool is not None
-    console.rule("Closed-loop discovery: Buchwald-Hartwig couplings measured in the laboratory")
+    console.rule("Closed-loop discovery: Buchwald-Hartwig couplings that a laboratory has measured")
     console.print(
         f"New: {spec.name.removeprefix('buchwald_hartwig_').replace('_', '-')}, {len(campaign.pool)} conditions that "
         f"could be tried ({' x '.join(spec.parameter_names)}).\n"

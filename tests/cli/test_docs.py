@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import EVERY
+from discovery.cli.main import COMMANDS, app
 
+EVERY = [[name] for name in COMMANDS] + [
+    [str(group.name), str(command.name)]
+    for group in app.registered_groups
+    for command in group.typer_instance.registered_commands
+]
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 SECTIONS = dict(re.findall(r"^## discovery ([a-z -]+)\n(.*?)(?=^## |\Z)", TEXT, flags=re.M | re.S))
 EVERYWHERE = {"--help", "--json"}
@@ -25,10 +30,8 @@ def test_every_command_is_documented_and_no_other():
 def test_the_options_are_those_of_the_help(command, cli):
     """The table of a command has the options that its help has."""
     shown = cli(*command, "--help").out.partition("Options:")[2]
-    offered = {line.split()[0].rstrip(",") for line in shown.splitlines() if re.match(r"\s{2,6}-", line)}
-    offered = {
-        match for line in shown.splitlines() if re.match(r"\s{2,6}-", line) for match in OPTION.findall(line[:26])
-    }
+    heads = [line[:26] for line in shown.splitlines() if re.match(r"\s{2,6}-", line)]
+    offered = {option for head in heads for option in OPTION.findall(head)}
     table = "\n".join(line.split("|")[1] for line in SECTIONS[" ".join(command)].splitlines() if line.startswith("| `"))
     assert set(OPTION.findall(table)) == offered - EVERYWHERE
 
