@@ -71,7 +71,12 @@ class EmbeddedServer:
         environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "flows.server"],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "flows.server",
+                ],  # -P: a folder `flows` where the user is must not hide ours
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -88,17 +88,16 @@ def run(
 
 def _run_flow(campaign: Campaign, file: Path, cycles: int | None, auto_approve: bool, verbose: bool) -> CampaignOutcome:
     """Run the campaign flow, watched."""
+    from discovery.cli.watch import watching
     from flows.lease import lease_name
     from flows.runtime import prefect_runtime
 
     with campaign.store.lease(lease_name(campaign.name)):
         pass  # another process that runs it is found out before a server is started
-    with prefect_runtime(campaign.store.path.parent, is_verbose=verbose):
-        from discovery.cli.watch import watching
+    with watching(verbose), prefect_runtime(campaign.store.path.parent, is_verbose=verbose):
         from flows.campaign import campaign as campaign_flow
 
-        with watching(verbose):
-            return campaign_flow(str(file), cycles, auto_approve, campaign.device)
+        return campaign_flow(str(file), cycles, auto_approve, campaign.device)
 
 
 def _write_tables(campaign: Campaign, folder: Path) -> None:
