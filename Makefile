@@ -19,7 +19,7 @@ demo: $(STAMP)   ## a real campaign end to end; TASK=<aryl halide> picks another
 	$(BIN)/python -m data.demo $(if $(TASK),--task '$(TASK)')
 
 test: $(STAMP)   ## the fast tier
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-slow: $(STAMP)  ## kill loops, benches, the wheel away from the checkout
 	$(BIN)/python -m pytest -m slow
@@ -28,7 +28,11 @@ check: $(STAMP)  ## lint, format, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy data --explicit-package-bases
 	$(BIN)/lint-imports
+
+data: $(STAMP)   ## make the reference data again from the published packages and compare
+	$(BIN)/python -m data.make --check
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -20,7 +20,7 @@ def set_threads(n_threads: int | None = None) -> int:
 
     Args:
         n_threads: Number of threads; default `DISCOVERY_THREADS`, else one: the tensors here are small, and on a busy
-            machine a second thread made meta-training ten times slower (docs/performance.md).
+            machine a second thread makes meta-training many times slower (docs/performance.md).
 
     Returns:
         The number set.
@@ -45,7 +45,7 @@ def start_torch(name: str = "auto") -> torch.device:
     """Load torch as this project runs it: its threads set (`set_threads`), and the device asked for.
 
     Sessions and backtests call it before their first computation, also in a caller's own process: with torch's own
-    default, meta-training on a busy machine is ten times slower.
+    default, meta-training on a busy machine is many times slower (docs/performance.md).
 
     Args:
         name: `auto`, `cpu` or `cuda`.

@@ -169,6 +169,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     return {
         **{name: plain(value) for name, value in vars(progress).items()},
         "status": campaign.store.campaign(campaign.name).status,
+        "is_manual": campaign.spec.experiment is None,
         "outcome": campaign.spec.objective.name,
         "unit": campaign.spec.outcome(campaign.spec.objective.name).unit or "",
         "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
@@ -189,6 +190,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "is_finished": False,
         "reason": "Nothing is stored yet.",
         "status": "NEW",
+        "is_manual": spec.experiment is None,
         "outcome": spec.objective.name,
         "unit": spec.outcome(spec.objective.name).unit or "",
         "weights": {},
@@ -218,5 +220,18 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     if facts["n_waiting"]:
         lines.append(f"{facts['n_waiting']} proposals wait for a decision: discovery review {file}")
     elif not facts["is_finished"]:
-        lines.append(f"Go on with: discovery run {file}")
+        lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}")
     return lines
+
+
+def go_on(file: Path, is_manual: bool, n_open: int) -> str:
+    """Name the command that comes next when nothing waits for a decision.
+
+    Args:
+        file: The campaign file.
+        is_manual: Whether people make the experiments (the file names none).
+        n_open: Proposals without a result.
+    """
+    if not is_manual:
+        return f"discovery run {file}"
+    return f"discovery ingest {file} RESULTS.csv" if n_open else f"discovery propose {file}"

@@ -24,7 +24,7 @@ from discovery.cli.options import (
 from discovery.cli.output import note, print_json, progress_bar, write_json
 
 
-def backtest(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter)
+def backtest(
     file: FileArgument,
     methods: MethodsOption = "belief,cold_gp,random",
     experiments: Annotated[int, typer.Option("--experiments", min=1, help="Experiments per run.")] = 50,
@@ -68,7 +68,7 @@ def backtest(  # noqa: PLR0913, PLR0917  (every option of a command is a paramet
     _answer(result, print_backtest, out, as_json)
 
 
-def evaluate(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter)
+def evaluate(
     file: FileArgument,
     methods: MethodsOption = "belief,cold_gp",
     support: Annotated[

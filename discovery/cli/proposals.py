@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discovery.cli.campaigns import go_on
 from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
 from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from discovery.session import Campaign
 
 ALL = "all"
@@ -23,6 +26,7 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Mo
 def propose(
     file: FileArgument,
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many; default the batch size.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to fill in.")] = None,
     device: DeviceOption = Device.AUTO,
     as_json: JsonFlag = False,
     verbose: Verbose = False,
@@ -38,6 +42,8 @@ def propose(
         campaign.meta_train(of_steps(progress))
     proposals = campaign.ask(n)
     approved = campaign.review_pending().approved
+    if csv is not None:
+        _write_sheet(campaign, proposals, csv)
     if as_json:
         ids = set(proposals["proposal_id"])
         now = campaign.proposals()
@@ -45,13 +51,21 @@ def propose(
         return
     _show_cards(campaign, proposals["proposal_id"].tolist())
     say(
-        f"Nobody is asked: {len(approved)} proposals are approved. Carry them out: discovery run {file}"
+        f"Nobody is asked: {len(approved)} proposals are approved. "
+        f"Go on: {go_on(file, campaign.spec.experiment is None, len(approved))}"
         if approved
         else f"Decide: discovery review {file} --approve ID"
     )
 
 
-def review(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter)
+def _write_sheet(campaign: Campaign, proposals: pd.DataFrame, path: Path) -> None:
+    """Write proposals as the table that `ingest` reads: outcomes are left blank for the laboratory."""
+    sheet = proposals[["proposal_id", *campaign.spec.parameter_names]]
+    sheet.assign(**dict.fromkeys(campaign.spec.outcome_names, "")).to_csv(path, index=False)
+    note(f"Wrote {path}: fill in {', '.join(campaign.spec.outcome_names)}, then discovery ingest.")
+
+
+def review(
     file: FileArgument,
     more: Words = None,
     approve: Annotated[list[str] | None, typer.Option("--approve", metavar="ID", help="Approve; ID or all.")] = None,
@@ -85,7 +99,10 @@ def review(  # noqa: PLR0913, PLR0917  (every option of a command is a parameter
     for row in decided:
         say(f"{row['proposal_id']} is {row['status']}.")
     left = len(_waiting(campaign))
-    say(f"{left} proposals wait." if left else f"No proposal waits. Go on: discovery run {file}")
+    if left:
+        say(f"{left} proposals wait.")
+    else:
+        say(f"No proposal waits. Go on: {go_on(file, campaign.spec.experiment is None, campaign.progress().n_open)}")
 
 
 def replay(

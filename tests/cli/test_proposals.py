@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from discovery.store import Store
@@ -97,3 +98,25 @@ def test_a_proposal_that_is_not_there_cannot_be_replayed(cli, file, ids):
     """An unknown id is named."""
     answer = cli("replay", "lab-c999-00")
     assert answer.code == 1 and "lab-c999-00" in answer.err
+
+
+def test_a_sheet_goes_out_and_comes_back(cli, write, folder):
+    """`propose --csv` writes a table with blank outcomes; filled in, `ingest` lands it on the proposals it names."""
+    file, sheet = write(review={"mode": "auto"}), folder / "sheet.csv"
+    written = cli("propose", file, "--csv", sheet)
+    assert "fill in yield" in written.err
+    rows = pd.read_csv(sheet)
+    assert list(rows.columns) == ["proposal_id", "catalyst", "temperature", "yield"] and rows["yield"].isna().all()
+    assert cli("ingest", file, sheet, "--json").json["n_pending"] == 2
+    rows.assign(**{"yield": [50.0, 60.0]}).to_csv(sheet, index=False)
+    assert cli("ingest", file, sheet, "--json").json["n_added"] == 2
+    measured = Store(folder / "discovery.duckdb").measurements("lab")
+    assert sorted(measured["proposal_id"]) == ["lab-c001-00", "lab-c001-01"]
+
+
+def test_people_who_make_the_experiments_are_sent_to_ingest(cli, write):
+    """Without an `experiment` in the file, the next command after a review is `ingest`, and then `propose`."""
+    file = write(experiment=None, review={"mode": "required"})
+    cli("propose", file)
+    assert "discovery ingest" in cli("review", file, "--approve", "all").out
+    assert "discovery ingest" in cli("status", file).out
