@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from discovery.belief.records import BeliefSummary, HypothesisPrediction
-from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, search_weights
+from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, representatives, search_weights
 from discovery.errors import ConfigurationError
 from discovery.meta.bank import Bank
 from discovery.meta.learner import Adapted, Learner, Support
 
-N_KEPT = 16  # members per hypothesis that score candidates; the rest hold next to no weight
+N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,11 @@ class Belief:
 
 
 def _keep(name: str, adapted: Adapted, log_weight: Tensor, support: Support) -> KeptBank:
-    """Keep the heaviest members and condition only them again; their weights still sum to the hypothesis's."""
+    """Keep members that stand for all and condition only them again; their weights still sum to the hypothesis's."""
     posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     if len(posterior) <= N_KEPT:
         return KeptBank(name, adapted.model, posterior + log_weight)
-    top = posterior.topk(N_KEPT)
+    index, kept = representatives(posterior, N_KEPT)
     model = adapted.model
-    bank = Bank(model.members[top.indices], model.features, support.X, support.y, support.yvar)
-    return KeptBank(name, bank, torch.log_softmax(top.values, dim=0) + log_weight)
+    bank = Bank(model.members[index], model.features, support.X, support.y, support.yvar)
+    return KeptBank(name, bank, kept + log_weight)

@@ -1,4 +1,4 @@
-"""From exact evidence to search weights: fixed share, the floor under no transfer, and the e-process.
+"""From exact evidence to search weights: fixed share, the floor under no transfer, the e-process.
 
 Evidence is exact and independent of order. Search weights are not the same thing (DESIGN 4.3): they are allowed to
 recover and never let the no-transfer hypothesis vanish, and may depend on the order of measurements.
@@ -14,6 +14,7 @@ from torch import Tensor
 NO_TRANSFER = "no_transfer"
 FIXED_SHARE = 0.02  # share of every step's weight that is handed back to the prior, so that weights can recover
 FLOOR = 0.05  # the no-transfer hypothesis never holds less of the search
+GOLDEN = (math.sqrt(5) - 1) / 2  # steps that never fall into the rhythm of a quasi-random design
 ALARM = 20.0  # e-value at which the experience is said not to fit (level 5 %, Ville's inequality)
 
 
@@ -70,3 +71,36 @@ def e_value(log_prior: Tensor, log_evidence: Tensor, no_transfer: int | None) ->
     others = torch.arange(len(log_prior), device=log_prior.device) != no_transfer
     transfer = torch.logsumexp(torch.log_softmax(log_prior[others], 0) + log_evidence[others], dim=0)
     return math.exp(min(float(log_evidence[no_transfer] - transfer), 700.0))
+
+
+def representatives(log_weight: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Choose `n` members to stand for all: heavy ones with their own weight, the light ones by a stratified sample.
+
+    Keeping the heaviest alone would be arbitrary where weights are equal, as they are before the first measurement:
+    a simulator's members that know the shape would all be left out, or all those that doubt it. Nothing is random.
+
+    Args:
+        log_weight: Log weights of the members; normalized. Shape `h`, with `h > n`.
+        n: How many are kept.
+
+    Returns:
+        Indices and log weights, shape `n`; the weights sum to one.
+
+    Source:
+        Fearnhead and Clifford (2003), On-line inference for hidden Markov models via particle filters, section 4;
+        departures: positions within the strata follow the golden ratio, so that a seed has no say.
+    """
+    weight, order = log_weight.exp().sort(descending=True, stable=True)
+    tail = weight.flip(0).cumsum(0).flip(0)[:n]  # of all members from the k-th on
+    left = torch.arange(n, 0, -1, dtype=weight.dtype, device=weight.device)
+    n_heavy = int((weight[:n] > tail / left).long().cumprod(0).sum())  # heavier than an equal share of what is left
+    if n_heavy == n:
+        return order[:n], torch.log_softmax(log_weight[order[:n]], dim=0)
+    light = order[n_heavy:].sort().values
+    stratum = torch.arange(n - n_heavy, dtype=weight.dtype, device=weight.device)
+    position = (stratum + (stratum + 0.5) * GOLDEN % 1) / (n - n_heavy)
+    cumulative = log_weight[light].softmax(0).cumsum(0)
+    chosen = light[torch.searchsorted(cumulative, position).clamp_max(len(light) - 1)]
+    share = torch.logsumexp(log_weight[light], dim=0) - math.log(n - n_heavy)
+    kept = torch.cat([log_weight[order[:n_heavy]], share.expand(n - n_heavy)])
+    return torch.cat([order[:n_heavy], chosen]), torch.log_softmax(kept, dim=0)

@@ -12,6 +12,7 @@ from discovery.errors import ConfigurationError
 from discovery.meta.learner import Setting, Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import OutcomeScale
+from discovery.registry import simulator
 from discovery.tasks.history import HistoryDistribution
 
 SCALE = OutcomeScale(50.0, 25.0, "range")
@@ -109,3 +110,27 @@ def test_two_hypotheses_of_one_name_are_refused(hypotheses):
         Belief.adapt([hypotheses[0], hypotheses[0]], empty)
     with pytest.raises(ConfigurationError, match="distinct names"):
         Belief.adapt([], empty)
+
+
+def test_before_any_measurement_a_simulator_says_what_it_knows(space):
+    """Equal members are represented evenly: the prior mean of the members kept is that of all, not of the doubters."""
+    checkpoint = MetaGP.meta_train(
+        simulator("reaction_kinetics").bind(space), Setting("simulator:reaction_kinetics", space, SCALE)
+    )
+    hypothesis = Hypothesis("simulator:reaction_kinetics", 1.0, MetaGP.load(checkpoint), checkpoint.checkpoint_id)
+    belief = Belief.adapt([hypothesis], Support.of(np.zeros((0, 5)), np.zeros(0), None, "cpu"))
+    X = torch.as_tensor(space.sample(50, np.random.default_rng(3)))
+    kept_mean, _, weights = belief.marginals(X)
+    exact = (belief.adapted[0].model.marginals(X)[0] * belief.adapted[0].log_prior.exp()[:, None]).sum(0)
+    assert float(exact.std()) > 1.0
+    torch.testing.assert_close((kept_mean * weights).sum(-1), exact, rtol=0.02, atol=0.5)
+
+
+def test_without_a_scale_all_scales_are_kept_at_first(space):
+    """After the measurement that anchors it, no scale of the grid is left out of the predictions."""
+    anchored = OutcomeScale(None, None, "anchored")
+    cold = MetaGP.meta_train(None, Setting("no_transfer", space, anchored))
+    hypothesis = Hypothesis("no_transfer", 1.0, MetaGP.load(cold), cold.checkpoint_id)
+    belief = Belief.adapt([hypothesis], Support.of(np.full((1, 5), 0.5), np.array([40.0]), None, "cpu"))
+    signal = belief.kept[0].bank.members.signal
+    assert float(signal.min()) < 2 and float(signal.max()) > 40

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from discovery.belief.weights import ALARM, FLOOR, e_value, hypothesis_steps, search_weights
+from discovery.belief.weights import ALARM, FLOOR, e_value, hypothesis_steps, representatives, search_weights
 
 
 def test_bank_steps_multiply_to_the_banks_evidence():
@@ -46,3 +46,31 @@ def test_e_value_is_the_ratio_of_evidences():
     assert e_value(prior, evidence, 0) == pytest.approx(25.0)
     assert e_value(prior, evidence, 0) > ALARM
     assert e_value(prior[:1], evidence[:1], 0) == 1.0
+
+
+@pytest.mark.parametrize("heavy", [0, 1, 3, 16])
+def test_representatives_stand_for_all(heavy):
+    """Heavy members keep their own weight; the light ones are represented over their whole list, groups in proportion."""
+    log_weight = torch.zeros(64, dtype=torch.float64)
+    log_weight[10 : 10 + heavy] = 20.0
+    log_weight = torch.log_softmax(log_weight, 0)
+
+    index, kept = representatives(log_weight, 16)
+
+    assert index.shape == kept.shape == (16,)
+    assert len(set(index.tolist())) == 16
+    assert float(kept.exp().sum()) == pytest.approx(1.0)
+    assert set(range(10, 10 + heavy)) <= set(index.tolist())
+    if heavy:
+        torch.testing.assert_close(kept[:heavy], log_weight[10 : 10 + heavy], rtol=1e-6, atol=1e-6)
+    light = [i for i in index.tolist() if not 10 <= i < 10 + heavy]
+    assert abs(sum(i < 32 for i in light) - len(light) * (32 - heavy) / (64 - heavy)) <= 1
+
+
+def test_representatives_of_a_vanished_tail():
+    """Where one member holds everything, the others weigh nothing and no number is lost."""
+    log_weight = torch.log_softmax(-2000.0 * torch.arange(40, dtype=torch.float64), 0)
+    index, kept = representatives(log_weight, 16)
+    assert int(index[kept.argmax()]) == 0
+    assert float(kept.exp().sum()) == pytest.approx(1.0)
+    assert not torch.isnan(kept).any()
