@@ -1,6 +1,7 @@
 """One pass is pure: same inputs, same drafts; in pools and in spaces; and it is fast."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,41 @@ def test_spaces_without_a_pool(space, surface, hypotheses):
     assert space.check(frame) == []
     assert [draft.row for draft in drafts] == [None, None]
     assert len({draft.key for draft in drafts} | set(seen.keys)) == 12
+
+
+@pytest.mark.parametrize("acquisition", ["log_ei", "ucb", "qlog_ei", "qlog_nei"])
+@pytest.mark.parametrize("n_measured", [0, 8])
+@pytest.mark.parametrize("unit", [2.0**-33, 2.0**30])
+def test_the_unit_of_the_outcome_changes_nothing(small_spec, space, surface, related, acquisition, n_measured, unit):
+    """Concentrations in mol or in nmol: the same choices, and predictions and values that differ by the unit only."""
+    pool, drafts = pool_of(space, 60), {}
+    for factor in (1.0, unit):
+        spec = small_spec.model_copy(
+            update={"outcomes": (small_spec.outcome("yield").model_copy(update={"range": (0.0, 100.0 * factor)}),)}
+        )
+        history = tuple(replace(task, Y=task.Y * factor) for task in related)
+        units = load_hypotheses(meta_train_hypotheses(spec, space, Experience(history)))
+        seen = observed(space, surface, pool, n_measured)
+        request = CycleRequest(n=3, acquisition=acquisition)
+        drafts[factor] = run_cycle(space, pool, units, replace(seen, y=seen.y * factor), request).drafts
+    one, other = drafts.values()
+    assert [draft.row for draft in one] == [draft.row for draft in other]
+    for a, b in zip(one, other, strict=True):
+        assert (b.mean / unit, b.sd / unit) == pytest.approx((a.mean, a.sd))
+        is_log = acquisition != "ucb" and (n_measured or a is not one[0])
+        assert b.acqf_value == pytest.approx(a.acqf_value + np.log(unit) if is_log else a.acqf_value * unit)
+
+
+def test_the_unit_changes_nothing_without_a_pool(small_spec, space, surface):
+    """The same in a space that is climbed, with a scale that the first measurement anchors."""
+    pool, found = pool_of(space, 10), []
+    spec = small_spec.model_copy(update={"outcomes": (small_spec.outcome("yield").model_copy(update={"range": None}),)})
+    cold = load_hypotheses(meta_train_hypotheses(spec, space, Experience()))
+    for unit in (1.0, 2.0**-33):
+        seen = observed(space, surface, pool, 10)
+        request = CycleRequest(n=1, acquisition="ucb")
+        found.append(run_cycle(space, None, cold, replace(seen, y=seen.y * unit), request).drafts[0].X)
+    np.testing.assert_allclose(*found, atol=1e-6)
 
 
 @pytest.mark.slow

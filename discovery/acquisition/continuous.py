@@ -16,6 +16,7 @@ from botorch.optim import optimize_acqf
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from discovery.acquisition.mixture import in_raw_units, outcome_unit
 from discovery.acquisition.pool import Argument, Choice, Search, acquisition_for, score
 from discovery.belief.belief import Belief
 from discovery.errors import NoCandidateError
@@ -67,7 +68,8 @@ def choose_in_space(
         final, _ = score(acqf, finalists, [part.name for part in belief.kept])
         top = int(final.argmax())
         argument = Argument(acqf, finalists, [part.name for part in belief.kept])(top)
-        choices.append(Choice(-1, finalists[top], float(final[top]), argument))
+        value = in_raw_units(acqf, float(final[top]), outcome_unit(belief.kept))
+        choices.append(Choice(-1, finalists[top], value, argument))
         pending = torch.cat([pending, finalists[top][None]])
     return choices
 

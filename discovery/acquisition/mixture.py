@@ -82,8 +82,8 @@ class MixtureMean(AcquisitionFunction):
     def sd(self, X: Tensor) -> Tensor:
         """Return the mixture's standard deviation at single points. Shape `n x d` to `n`."""
         mean, sd, weights = mixture_marginals(self.kept, X)
-        first = (weights * mean).sum(-1)
-        return ((weights * (sd.square() + mean.square())).sum(-1) - first.square()).clamp_min(0).sqrt()
+        around = mean - (weights * mean).sum(-1, keepdim=True)
+        return (weights * (sd.square() + around.square())).sum(-1).sqrt()
 
     def forward(self, X: Tensor) -> Tensor:
         """Evaluate the mean. Shape `b x 1 x d` to `b`."""
@@ -150,13 +150,33 @@ def mixture_quantile(mean: Tensor, sd: Tensor, weights: Tensor, level: Tensor, n
     return (low + high) / 2
 
 
+def outcome_unit(kept: Sequence[KeptBank]) -> float:
+    """Return a unit in which outcomes vary by about one: a power of two, so that changing units loses no digit.
+
+    BoTorch's functions expect such outcomes: they clamp variances at 1e-12 and smooth improvements over 1e-6.
+    """
+    sds = [(p.bank.members.signal.square() + p.bank.members.offset_sd.square()).sqrt() for p in kept]
+    typical = sum(float((part.log_weight.exp() * sd).sum()) for part, sd in zip(kept, sds, strict=True))
+    return float(2.0 ** round(math.log2(typical)))
+
+
+def in_unit(kept: Sequence[KeptBank], unit: float) -> list[KeptBank]:
+    """Express banks in a unit, given in raw units."""
+    return [KeptBank(part.name, part.bank.scaled(1 / unit), part.log_weight) for part in kept]
+
+
+def in_raw_units(acqf: torch.nn.Module, value: float, unit: float) -> float:
+    """Turn an acquisition value over banks in a unit into one in raw units; most functions give logarithms."""
+    return value + math.log(unit) if isinstance(acqf, MixtureAcquisition) else value * unit
+
+
 @dataclass(frozen=True)
 class Target:
     """What improvement is measured against.
 
     Attributes:
         sign: 1 to maximize, -1 to minimize.
-        best_f: Best outcome so far, raw units; a scalar, or shape `f` for fantasies.
+        best_f: Best outcome so far, in the banks' unit; a scalar, or shape `f` for fantasies.
     """
 
     sign: float

@@ -10,12 +10,21 @@ import torch
 from torch import Tensor
 
 from discovery.acquisition.fantasies import fantasize
-from discovery.acquisition.mixture import MONTE_CARLO, MixtureAcquisition, MixtureMean, Target, build
+from discovery.acquisition.mixture import (
+    MONTE_CARLO,
+    MixtureAcquisition,
+    MixtureMean,
+    Target,
+    build,
+    in_raw_units,
+    in_unit,
+    outcome_unit,
+)
 from discovery.belief.belief import Belief, KeptBank
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng, torch_generator
 
-TIE = 1e-6  # values (logarithms, for the expected improvements) nearer than this are equal
+TIE = 1e-6  # values (logarithms, or in a unit in which outcomes vary by about one) nearer than this are equal
 CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
 N_SCREENED = 128  # pool rows that Monte Carlo functions score, after a screening by LogEI: joint posteriors are dear
 CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
@@ -28,7 +37,7 @@ class Choice:
     Attributes:
         index: Row of the pool; -1 outside a pool.
         x: Encoded configuration. Shape `d`.
-        value: Acquisition value.
+        value: Acquisition value, raw units or the logarithm of such.
         argument: Share of every hypothesis in the value.
     """
 
@@ -60,24 +69,27 @@ def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> Mixtur
         belief: The belief over real measurements.
         search: Name, direction and seed.
         X_pending: Configurations under way or chosen in this batch. Shape `p x d`.
+
+    Returns:
+        The function; its values are in the belief's own unit (`outcome_unit`).
     """
-    sign = search.sign
-    target = None
+    sign, unit = search.sign, outcome_unit(belief.kept)
+    kept, target = in_unit(belief.kept, unit), None
     if belief.best_f is not None:
         best = belief.best_f[1] if sign > 0 else belief.best_f[0]
-        target = Target(sign, torch.tensor(best, dtype=torch.float64, device=belief.steps.device))
+        target = Target(sign, torch.tensor(best / unit, dtype=torch.float64, device=belief.steps.device))
     if search.name in MONTE_CARLO and target is not None:
         pending = X_pending if len(X_pending) else None
-        return build(search.name, belief.kept, target, seed=search.seed, X_pending=pending)
+        return build(search.name, kept, target, seed=search.seed, X_pending=pending)
     if len(X_pending):
         generator = torch_generator(search.seed, "fantasies")
-        imagined = fantasize(belief.kept, target, X_pending, generator, sign=sign)
+        imagined = fantasize(kept, target, X_pending, generator, sign=sign)
         if search.name != "ucb":
             return build("log_ei", imagined.kept, imagined.target)
         return build("ucb", _believers(imagined.kept), imagined.target)
     if target is None:
-        return MixtureMean(belief.kept, sign)
-    return build(search.name, belief.kept, target)
+        return MixtureMean(kept, sign)
+    return build(search.name, kept, target)
 
 
 def _believers(kept: Sequence[KeptBank]) -> list[KeptBank]:
@@ -116,7 +128,7 @@ def choose_from_pool(
     """
     if not allowed.any():
         raise NoCandidateError("Every candidate of the pool was measured, runs, or was rejected; none is left.")
-    allowed, names = allowed.copy(), [part.name for part in belief.kept]
+    allowed, names, unit = allowed.copy(), [part.name for part in belief.kept], outcome_unit(belief.kept)
     d = belief.kept[0].bank.n_dims
     pending = X[:0, :d] if X_pending is None else X_pending
     choices: list[Choice] = []
@@ -129,7 +141,7 @@ def choose_from_pool(
         values, argument = score(acqf, X[rows], names)
         best = pick(values, search.seed, len(choices))
         index = int(rows[best])
-        choices.append(Choice(index, X[index, :d], float(values[best]), argument(best)))
+        choices.append(Choice(index, X[index, :d], in_raw_units(acqf, float(values[best]), unit), argument(best)))
         allowed[index] = False
         pending = torch.cat([pending, X[index, :d][None]])
     return choices

@@ -44,7 +44,7 @@ class HypothesisPrediction:
     def sd(self) -> float:
         """Standard deviation of the mixture, raw units."""
         w, mu, sd = np.exp(self.log_weights), np.asarray(self.means), np.asarray(self.sds)
-        return float(sqrt(max(w @ (sd**2 + mu**2) - (w @ mu) ** 2, 0.0)))
+        return float(sqrt(w @ (sd**2 + (mu - w @ mu) ** 2)))
 
     def log_density(self, y: float) -> float:
         """Return the log density that the hypothesis gave to an outcome `y`, per raw unit."""

@@ -132,7 +132,7 @@ class Bank(FantasizeMixin, Model):
         cross = self._covariance(self._train, test)  # h x n x N
         half = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         mean = test.mean + (self._whitened[..., None, :] @ half)[..., 0, :]
-        return mean, (variance - half.square().sum(-2)).clamp_min(1e-12)
+        return mean, torch.maximum(variance - half.square().sum(-2), 1e-12 * prior[:, None])
 
     def posterior(
         self,
@@ -152,7 +152,7 @@ class Bank(FantasizeMixin, Model):
         Returns:
             A `GPyTorchPosterior` with event shape `* x h x q x 1`.
         """
-        is_pool = X.ndim > 3 and X.shape[-2] == 1 and all(size == 1 for size in X.shape[1:-1]) and self.X.ndim == 3
+        is_pool = X.ndim == self.Y.ndim + 2 and self.X.ndim == 3 and all(size == 1 for size in X.shape[1:-1])
         mean, covariance = self._pool(X) if is_pool else self._joint(X)
         if isinstance(observation_noise, Tensor):
             covariance = covariance + torch.diag_embed(observation_noise[..., 0].expand(mean.shape))
@@ -202,6 +202,12 @@ class Bank(FantasizeMixin, Model):
         Y_all = torch.cat([self.Y.expand(*lead, -1), Y_new.expand(*lead, -1)], dim=-1)
         Yvar = None if self.Yvar is None else torch.cat([self.Yvar, self.Yvar.new_zeros(Y_new.shape[-1])])
         return Bank(self.members, self.features, X_all, Y_all, Yvar)
+
+    def scaled(self, factor: float) -> Bank:
+        """Return the bank with outcomes in another unit: `factor` new units are one old unit."""
+        zero, one = self.Y.new_tensor(0.0), self.Y.new_tensor(factor)
+        Yvar = None if self.Yvar is None else self.Yvar * factor**2
+        return Bank(self.members.in_units(zero, one), self.features, self.X, self.Y * factor, Yvar)
 
     def transform_inputs(self, X: Tensor, input_transform: Any | None = None) -> Tensor:
         """Return the inputs: warping is part of the members."""

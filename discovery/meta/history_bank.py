@@ -158,7 +158,8 @@ def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
         features: Posterior means of the same sources in the same order.
 
     Returns:
-        Spearman correlation of each task's outcomes with the mean of the other sources' posterior means. Shape `t`.
+        Spearman correlation of each task's outcomes with the mean of the other sources' posterior means; zero where
+        either is constant. Shape `t`.
     """
     own = 1 - torch.eye(batch.n_tasks, dtype=batch.X.dtype, device=batch.X.device)
     others = (features(batch.X) * own[:, None, :]).sum(-1)
@@ -166,8 +167,11 @@ def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
     n = real.sum(1, keepdim=True)
 
     def centered_ranks(values: Tensor) -> Tensor:
-        order = values.masked_fill(~batch.mask, float("inf")).argsort(dim=1).argsort(dim=1).to(values.dtype)
-        return (order - (n - 1) / 2) * real
+        values = values.masked_fill(~batch.mask, float("inf")).contiguous()
+        ordered = values.sort(dim=1).values
+        below = torch.searchsorted(ordered, values)
+        not_above = torch.searchsorted(ordered, values, right=True)
+        return ((below + not_above - 1).to(values.dtype) / 2 - (n - 1) / 2) * real  # equals share their mean rank
 
     a, b = centered_ranks(others), centered_ranks(batch.Y[..., 0])
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp_min(1e-12)

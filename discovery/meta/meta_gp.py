@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discovery.errors import CheckpointError
+from discovery.errors import CheckpointError, ConfigurationError, InputError
 from discovery.meta.bank import Bank
 from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
 from discovery.meta.features import SourceFeatures
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NAME = "meta_gp"
 N_SHARED_TASKS, N_SHARED_POINTS = 256, 128  # simulated tasks that give the mean shape and the variations
 N_OWN_TASKS, N_OWN_POINTS = 64, 48  # simulated tasks that give lengthscales, signal, noise and warps
+FARTHEST = 1e6  # standardized units: an outcome of the history farther out is in another unit, and fits would break
 Progress = Callable[[int, int], None]
 
 
@@ -177,10 +178,24 @@ class MetaGP:
 
 
 def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:
-    """Express a batch in a scale's units (`scale` must not be anchored). Padding stays zero."""
+    """Express history in a scale's units. Padding stays zero.
+
+    Raises:
+        ConfigurationError: If the scale is anchored: history does not vary, and no range is given.
+        InputError: If outcomes lie so far from the scale that they cannot be in its unit.
+    """
     if scale.location is None or scale.scale is None:
-        raise ValueError("an anchored scale has no units before the first measurement")
+        raise ConfigurationError(
+            f"outcomes[].range must be given where outcomes of the history do not vary; got {batch.Y[0, 0, 0]:g} only.",
+            "Add the range, or remove the history.",
+        )
     Y = (batch.Y - scale.location) / scale.scale * batch.mask[..., None]
+    if float(Y.abs().max()) > FARTHEST:
+        raise InputError(
+            f"Outcomes of the history must be in the campaign's unit, around {scale.location:g}; got "
+            f"{float((batch.Y * batch.mask[..., None]).flatten()[Y.abs().argmax()]):g}.",
+            "Correct the unit or the number, or outcomes[].range.",
+        )
     Yvar = None if batch.Yvar is None else batch.Yvar / scale.scale**2
     return replace(batch, Y=Y, Yvar=Yvar)
 

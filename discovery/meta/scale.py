@@ -13,6 +13,7 @@ import numpy as np
 
 from discovery.tasks.task import Task
 
+LEAST_SPREAD = 1e-9  # of the largest outcome: what varies less is rounding
 GRID_DECADES = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5)  # scale members: 10^k times the first measurement's magnitude
 
 
@@ -67,6 +68,6 @@ def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]
     if history:
         values = np.concatenate([task.Y[:, 0] for task in history])
         spread = float(values.std())
-        if spread > 0:
+        if spread > LEAST_SPREAD * float(np.abs(values).max()):
             return OutcomeScale(float(values.mean()), spread, "history")
     return OutcomeScale(None, None, "anchored")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from discovery.belief.belief import Belief, Hypothesis
-from discovery.belief.records import mix
+from discovery.belief.records import HypothesisPrediction, mix
 from discovery.errors import ConfigurationError
 from discovery.meta.learner import Setting, Support
 from discovery.meta.meta_gp import MetaGP
@@ -134,3 +134,10 @@ def test_without_a_scale_all_scales_are_kept_at_first(space):
     belief = Belief.adapt([hypothesis], Support.of(np.full((1, 5), 0.5), np.array([40.0]), None, "cpu"))
     signal = belief.kept[0].bank.members.signal
     assert float(signal.min()) < 2 and float(signal.max()) > 40
+
+
+def test_a_spread_survives_a_large_mean():
+    """Two components one unit either side of a thousand million, each with a deviation of one: the square root of two."""
+    half = math.log(0.5)
+    said = HypothesisPrediction("history", 1.0, (half, half), (1e9 - 1, 1e9 + 1), (1.0, 1.0), "history-0", 3)
+    assert said.sd == pytest.approx(math.sqrt(2))

@@ -148,6 +148,17 @@ def test_fantasies_have_a_batch_of_their_own(bank):
     torch.testing.assert_close(mean.mean(0), bank.posterior(test).mean, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize("leading", [(), (2,), (2, 1), (2, 1, 1)])
+def test_single_points_have_the_shape_of_joint_ones(bank, leading):
+    """On a bank and on its fantasies, `q = 1` gives the batch shape and the numbers that `q = 2` gives."""
+    x = torch.rand(8, 1, 5, dtype=torch.float64)[:1].expand(8, 1, 5)
+    for model in (bank, bank.fantasize(x, SobolQMCNormalSampler(torch.Size([2]), seed=0))):
+        X = torch.rand(*leading, 1, 2, 5, dtype=torch.float64)
+        one, two = model.posterior(X[..., :1, :]), model.posterior(X)
+        torch.testing.assert_close(one.mean, two.mean[..., :1, :])
+        torch.testing.assert_close(one.variance, two.variance[..., :1, :], rtol=1e-6, atol=1e-8)
+
+
 def test_gradients_are_those_of_finite_differences(members, features, support):
     """The posterior is differentiable in its inputs, through warp, kernel and features."""
     bank = Bank(members, features, *support)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
-from discovery.errors import CheckpointError
+from discovery.errors import CheckpointError, ConfigurationError, InputError
 from discovery.meta.checkpoint import load, save
 from discovery.meta.features import SourceFeatures
 from discovery.meta.history_bank import fit_trust, prepare_sources, rank_correlations
@@ -55,6 +56,47 @@ def test_cross_fitting_sees_a_placebo(related, geometry):
         found[name] = (float(rho.mean()), float(trust["slope"]))
     assert found["real"][0] > 0.8 and abs(found["placebo"][0]) < 0.35
     assert found["real"][1] > 0.7 and abs(found["placebo"][1]) < 0.5
+
+
+def test_ranks_are_those_of_spearman(space, geometry):
+    """Equal outcomes share their rank, so that the order of a file's rows says nothing; padded rows do not count."""
+    g = np.random.default_rng(0)
+    sizes = (40, 25, 40)
+    tasks = [Task(f"{i}", space.sample(n, g), g.choice([0, 0, 0, 50.0, 90.0], (n, 1))) for i, n in enumerate(sizes)]
+    batch = standardize(TaskBatch.from_tasks(tasks), SCALE)
+    sources = prepare_sources(batch, geometry, torch_generator(0))
+    found = rank_correlations(batch, sources)
+    for i, task in enumerate(tasks):
+        others = np.delete(sources(torch.as_tensor(task.X)).numpy(), i, axis=1).sum(1)
+        assert float(found[i]) == pytest.approx(spearmanr(others, task.Y[:, 0]).statistic)
+
+
+def test_history_that_does_not_vary_earns_no_trust(space, setting):
+    """Constant outcomes rank nothing, whatever the order of their rows."""
+    tasks = [Task(f"{i}", t, np.full((30, 1), 5.0 + 20 * i)) for i, t in enumerate(_designs(space, 3))]
+    checkpoint = MetaGP.meta_train(HistoryDistribution(tuple(tasks)), setting)
+    assert checkpoint.meta.scores["rank_correlation"] == 0.0
+
+
+def _designs(space, n):
+    return [space.sample(30, np.random.default_rng(i)) for i in range(n)]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 / 3])
+def test_history_that_does_not_vary_gives_no_scale(space, value):
+    """Rounding is no spread; without a range there is then one sentence that says what to do."""
+    tasks = tuple(Task(f"{i}", X, np.full((30, 1), value)) for i, X in enumerate(_designs(space, 2)))
+    scale = outcome_scale(None, tasks)
+    assert scale.is_anchored
+    with pytest.raises(ConfigurationError, match="range must be given"):
+        MetaGP.meta_train(HistoryDistribution(tasks), Setting("history", space, scale))
+
+
+def test_history_in_another_unit_is_refused(related, setting):
+    """One sentence with the number, and no failed factorization."""
+    other = (*related[:4], replace(related[4], Y=related[4].Y * 1e9))
+    with pytest.raises(InputError, match=r"in the campaign's unit, around 50; got .*e\+1"):
+        MetaGP.meta_train(HistoryDistribution(other), setting)
 
 
 def test_a_source_never_sees_its_own_outcome(related, geometry):
