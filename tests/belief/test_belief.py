@@ -137,7 +137,7 @@ def test_without_a_scale_all_scales_are_kept_at_first(space):
 
 
 def test_a_spread_survives_a_large_mean():
-    """Two components one unit either side of a thousand million, each with a deviation of one: the square root of two."""
+    """Components one unit either side of a thousand million, each with a deviation of one: the square root of two."""
     half = math.log(0.5)
     said = HypothesisPrediction("history", 1.0, (half, half), (1e9 - 1, 1e9 + 1), (1.0, 1.0), "history-0", 3)
     assert said.sd == pytest.approx(math.sqrt(2))

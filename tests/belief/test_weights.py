@@ -50,7 +50,7 @@ def test_e_value_is_the_ratio_of_evidences():
 
 @pytest.mark.parametrize("heavy", [0, 1, 3, 16])
 def test_representatives_stand_for_all(heavy):
-    """Heavy members keep their own weight; the light ones are represented over their whole list, groups in proportion."""
+    """Heavy members keep their own weight; the light ones are represented in proportion over their whole list."""
     log_weight = torch.zeros(64, dtype=torch.float64)
     log_weight[10 : 10 + heavy] = 20.0
     log_weight = torch.log_softmax(log_weight, 0)
