@@ -40,7 +40,7 @@ from flows.runtime import prefect_runtime
 
 FOLDER = Path(__file__).parents[1] / "demo"
 BASELINES = ("cold_gp", "random")
-N_EXPERIMENTS, SEEDS, N_CYCLES = 30, (0, 1, 2), 5
+N_EXPERIMENTS, SEEDS = 30, (0, 1, 2)
 N_WORKERS = 2
 HEAVY = ("discovery.evaluation.cold_gp", "discovery.evaluation.belief_method")
 LEFT_BEHIND = ("campaign.yaml", "discovery.duckdb", "discovery.duckdb.wal", "backtest.json", "report.html")
@@ -85,11 +85,12 @@ def run_demo(task: str, folder: Path, console: Console) -> BacktestResult:
             import_module(name)  # two threads that import torch at once can trip over each other
         set_threads(1)  # the baselines use the other core
         baselines = Baselines(campaign.spec, console, bars)
-        training_s = run_campaign(campaign, folder, CampaignView(console, bars))
+        training_s, refinement = run_campaign(folder, CampaignView(console, bars))
         belief = replay_belief(campaign, training_s)
         result = baselines.result()
     merged = replace(result, methods={"belief": belief, **result.methods})
     tell(merged, campaign, folder, console)
+    console.print(f"For the next campaign: {refinement}")
     console.print(f"[dim]Done in {time.perf_counter() - started:.0f} s.[/dim]")
     return merged
 
@@ -143,19 +144,19 @@ class Baselines:
         self.console.print(f"[dim]replayed {text}[/dim]")
 
 
-def run_campaign(campaign: Campaign, folder: Path, view: CampaignView) -> float:
-    """Run the campaign as Prefect flows, nothing stored before and nobody asked.
+def run_campaign(folder: Path, view: CampaignView) -> tuple[float, str]:
+    """Run the campaign as Prefect flows until its budget is used, nothing stored before and nobody asked.
 
     Returns:
-        Seconds that meta-training took.
+        Seconds that meta-training took, and what became of refinement, in one sentence.
     """
     stopwatch = Stopwatch()
     with prefect_runtime(folder), listening(view.show), listening(stopwatch):
         from flows.campaign import campaign as campaign_flow
 
         stopwatch.start()
-        campaign_flow(str(folder / "campaign.yaml"), cycles=N_CYCLES)
-    return stopwatch.seconds
+        outcome = campaign_flow(str(folder / "campaign.yaml"))
+    return stopwatch.seconds, outcome.refinement
 
 
 class Stopwatch:
@@ -224,8 +225,9 @@ def _introduce(campaign: Campaign, console: Console) -> None:
         f"could be tried ({' x '.join(spec.parameter_names)}).\n"
         f"Known: {len(spec.experience.history)} other aryl halides, and "
         f"{len(spec.experience.simulators)} simulators.\n"
-        f"Now: {N_CYCLES} cycles of {spec.acquisition.batch_size} experiments as Prefect flow runs; beside it the "
-        f"campaign is replayed cold ({', '.join(BASELINES)}; {len(SEEDS)} seeds, {N_EXPERIMENTS} experiments each).\n"
+        f"Now: {spec.budget.experiments} experiments, {spec.acquisition.batch_size} a cycle, as Prefect flow runs; "
+        f"beside it the campaign is replayed cold ({', '.join(BASELINES)}; {len(SEEDS)} seeds, {N_EXPERIMENTS} "
+        "experiments each).\n"
     )
 
 
