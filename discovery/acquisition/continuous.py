@@ -48,6 +48,9 @@ def choose_in_space(
         X_pending: Configurations that run already. Shape `p x d`.
         is_taken: Says which encoded rows (`N x d`) were measured, run or were chosen and may not come again.
 
+    Returns:
+        At most `n` choices (fewer where sampling finds no further configuration).
+
     Raises:
         NoCandidateError: If sampling finds no configuration that is not taken.
     """
@@ -56,6 +59,8 @@ def choose_in_space(
     for i in range(n):
         starts = space.sample(N_STARTS, rng(search.seed, "starts", i))
         free = ~(is_taken(starts) | is_near(starts, pending.cpu().numpy()))
+        if not free.any() and choices:
+            return choices
         if not free.any():
             raise NoCandidateError("No configuration is left that was not measured; sampling found only known ones.")
         X = torch.as_tensor(starts[free], dtype=torch.float64, device=pending.device)
@@ -98,7 +103,8 @@ def _climb(
 ) -> Tensor:
     def constraint(parts: tuple[np.ndarray, np.ndarray, float]) -> tuple[Tensor, Tensor, float]:
         indices, coefficients, rhs = parts
-        return torch.as_tensor(indices), torch.as_tensor(coefficients, dtype=row.dtype), float(rhs)
+        factors = torch.as_tensor(coefficients, dtype=row.dtype, device=row.device)
+        return torch.as_tensor(indices, device=row.device), factors, float(rhs)
 
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore")  # a climb that fails is no loss: its end is compared with its start

@@ -1,9 +1,12 @@
 """Choices are valid, distinct and repeatable, in pools and in spaces."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from discovery.acquisition import continuous
 from discovery.acquisition.continuous import RESOLUTION, choose_in_space
 from discovery.acquisition.pool import Search, choose_from_pool
 from discovery.errors import NoCandidateError
@@ -91,6 +94,35 @@ def test_spaces_are_searched_by_gradient(belief, space, name):
     random = torch.as_tensor(space.sample(200, np.random.default_rng(5)))
     best = choose_from_pool(belief, random, np.ones(200, dtype=bool), 1, Search(name, 1.0, 0))[0]
     assert choices[0].value >= best.value - 1e-6
+
+
+def test_a_space_that_runs_out_gives_what_is_left(belief, space):
+    """A batch in a space with one free configuration is one choice, as in a pool."""
+    calls = []
+
+    def all_but_one_taken(X):
+        calls.append(len(X))
+        return np.full(len(X), len(calls) > 2)  # free for the first choice only: its starts and its polished ones
+
+    none = torch.zeros(0, 5, dtype=torch.float64)
+    assert len(choose_in_space(belief, space, 3, Search("log_ei", 1.0, 0), none, all_but_one_taken)) == 1
+
+
+def test_constraints_lie_where_the_points_lie(monkeypatch):
+    """The optimizer multiplies points by the constraints' factors, so both must be on one device."""
+    given = {}
+
+    def optimizer(acqf, **arguments):
+        given.update(arguments)
+        return arguments["batch_initial_conditions"][0], None
+
+    monkeypatch.setattr(continuous, "optimize_acqf", optimizer)
+    encoded = (np.array([0, 1]), np.array([1.0, 1.0]), 0.5)
+    limits = SimpleNamespace(inequality_constraints=[encoded], equality_constraints=[encoded])
+    row = torch.zeros(2, dtype=torch.float64, device="meta")
+    continuous._climb(torch.nn.Identity(), limits, row, [], torch.zeros(2, 2, device="meta"), 0)
+    for indices, factors, _ in given["inequality_constraints"] + given["equality_constraints"]:
+        assert indices.device == factors.device == row.device
 
 
 def test_taken_configurations_are_not_chosen_in_spaces(belief, space):
