@@ -26,7 +26,8 @@ from discovery.seeds import rng, torch_generator
 
 TIE = 1e-6  # values (logarithms, or in a unit in which outcomes vary by about one) nearer than this are equal
 CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
-N_SCREENED = 128  # pool rows that Monte Carlo functions score, after a screening by LogEI: joint posteriors are dear
+N_SCREENED = {"joint": 128, "fantasies": 4096, "plain": 10**9}
+"""Pool rows that are scored, the best ones by plain LogEI: joint posteriors and fantasies are dear."""
 CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
 
 
@@ -134,9 +135,10 @@ def choose_from_pool(
     choices: list[Choice] = []
     while len(choices) < n and allowed.any():
         rows = torch.as_tensor(np.flatnonzero(allowed), device=X.device)
-        if search.name in MONTE_CARLO and len(rows) > N_SCREENED:
-            screen, _ = score(acquisition_for(belief, replace(search, name="log_ei"), pending), X[rows], names)
-            rows = rows[screen.topk(N_SCREENED).indices.sort().values]
+        limit = N_SCREENED["joint" if search.name in MONTE_CARLO else "fantasies" if len(pending) else "plain"]
+        if len(rows) > limit:
+            plain = acquisition_for(belief, replace(search, name="log_ei"), pending[:0])
+            rows = rows[score(plain, X[rows], names)[0].topk(limit).indices.sort().values]
         acqf = acquisition_for(belief, search, pending)
         values, argument = score(acqf, X[rows], names)
         best = pick(values, search.seed, len(choices))
