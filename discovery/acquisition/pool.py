@@ -26,8 +26,8 @@ from discovery.seeds import rng, torch_generator
 
 TIE = 1e-6  # values (logarithms, or in a unit in which outcomes vary by about one) nearer than this are equal
 CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
-N_SCREENED = {"joint": 128, "fantasies": 4096, "plain": 10**9}
-"""Pool rows that are scored, the best ones by plain LogEI: joint posteriors and fantasies are dear."""
+N_JOINT = 128  # pool rows that Monte Carlo functions score, the best ones by plain LogEI: joint posteriors are dear
+N_FANTASIZED = 4096  # pool rows that are scored under fantasies, the best ones by plain LogEI
 CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
 
 
@@ -135,7 +135,7 @@ def choose_from_pool(
     choices: list[Choice] = []
     while len(choices) < n and allowed.any():
         rows = torch.as_tensor(np.flatnonzero(allowed), device=X.device)
-        limit = N_SCREENED["joint" if search.name in MONTE_CARLO else "fantasies" if len(pending) else "plain"]
+        limit = N_JOINT if search.name in MONTE_CARLO else N_FANTASIZED if len(pending) else len(rows)
         if len(rows) > limit:
             plain = acquisition_for(belief, replace(search, name="log_ei"), pending[:0])
             rows = rows[score(plain, X[rows], names)[0].topk(limit).indices.sort().values]

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from discovery.acquisition import continuous
+from discovery.acquisition import pool as pool_room
 from discovery.acquisition.continuous import RESOLUTION, choose_in_space
-from discovery.acquisition.pool import N_SCREENED, Search, acquisition_for, choose_from_pool, score
+from discovery.acquisition.pool import Search, acquisition_for, choose_from_pool, score
 from discovery.errors import NoCandidateError
 
 NAMES = ["log_ei", "ucb", "qlog_ei", "qlog_nei"]
@@ -139,14 +140,14 @@ def test_taken_configurations_are_not_chosen_in_spaces(belief, space):
 
 
 def test_large_pools_are_screened(belief, pool, monkeypatch):
-    """After the first choice of a batch only the best rows by plain LogEI are scored, and the choices are among them."""
+    """After the first choice of a batch only the best rows by plain LogEI are scored; choices are among them."""
     allowed = np.ones(80, dtype=bool)
     search = Search("log_ei", 1.0, 0)
     first = choose_from_pool(belief, pool, allowed, 1, search)[0].index
     ranked = score(acquisition_for(belief, search, pool[:0]), pool, ["no_transfer", "history"])[0].argsort(
         descending=True
     )
-    monkeypatch.setitem(N_SCREENED, "fantasies", 10)
+    monkeypatch.setattr(pool_room, "N_FANTASIZED", 10)
     few = [choice.index for choice in choose_from_pool(belief, pool, allowed, 3, search)]
     assert few[0] == first
     assert set(few) <= set(ranked[:12].tolist())
