@@ -81,6 +81,7 @@ class EmbeddedServer:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={**environment, **CHILD, "PREFECT_HOME": str(home)},
+                start_new_session=True,  # Ctrl-C is for the command, which still has to say that its flow has ended
             )
         assert process.stdout is not None
         port = process.stdout.readline().strip().decode()

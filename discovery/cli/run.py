@@ -70,7 +70,11 @@ def run(
     from discovery.session import Campaign
 
     campaign = Campaign.open(file, device=device)
-    outcome = _run_flow(campaign, file, cycles, auto_approve, verbose)
+    try:
+        outcome = _run_flow(campaign, file, cycles, auto_approve, verbose)
+    except KeyboardInterrupt:
+        note(f"Stopped. What was recorded stays. Go on: discovery run {file}")
+        raise
     if out_dir is not None:
         _write_tables(campaign, out_dir)
     if as_json:

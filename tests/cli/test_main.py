@@ -9,6 +9,7 @@ import pytest
 
 import discovery
 from discovery.cli import main as module
+from discovery.cli import run
 from discovery.cli.main import COMMANDS, app
 from discovery.errors import StoreLockedError
 
@@ -107,3 +108,15 @@ def _raiser(error: Exception):
         raise error
 
     return fail
+
+
+def test_an_interrupted_run_says_how_to_go_on(cli, file, monkeypatch):
+    """Ctrl-C ends a run with the command that goes on, and with the code of an interrupt."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_run_flow", interrupt)
+    answer = cli("run", file)
+    assert answer.code == 130
+    assert f"discovery run {file}" in answer.err and "Traceback" not in answer.err

@@ -72,6 +72,16 @@ def test_the_server_ends_with_a_parent_that_is_killed(tmp_path):
     assert not _is_alive(child)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="process groups")
+def test_the_server_is_not_interrupted_with_the_command(tmp_path):
+    """Ctrl-C reaches a whole group of processes: the server is in another, so that the run can end in order."""
+    server = EmbeddedServer.start(tmp_path)
+    try:
+        assert os.getpgid(server.process.pid) != os.getpgrp()
+    finally:
+        server.stop()
+
+
 def test_a_server_that_does_not_answer_says_where_its_log_is(tmp_path):
     """Where the server does not answer in time, one sentence says so, and the server is gone."""
     server = EmbeddedServer.start(tmp_path)
