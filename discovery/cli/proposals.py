@@ -89,10 +89,11 @@ def review(
         return
     who = reviewer or getpass.getuser()
     decided = []
-    for one in decisions:
-        for proposal_id in waiting if one.proposal_id == ALL else [one.proposal_id]:
-            now = campaign.decide(proposal_id, one.verb, who, reason, dict(one.values) if one.values else None)
-            decided.append({"proposal_id": proposal_id, "status": str(now.status), "reviewer": who})
+    with campaign.store.transaction():  # all decisions are made, or none
+        for one in decisions:
+            for proposal_id in waiting if one.proposal_id == ALL else [one.proposal_id]:
+                now = campaign.decide(proposal_id, one.verb, who, reason, dict(one.values) if one.values else None)
+                decided.append({"proposal_id": proposal_id, "status": str(now.status), "reviewer": who})
     if as_json:
         print_json(decided)
         return
@@ -150,6 +151,8 @@ def _decisions(
     from discovery.review import parse_edit
 
     values, ids = [word for word in more if "=" in word], [word for word in more if "=" not in word]
+    if ids and edit is not None and not (approve or reject):
+        raise typer.BadParameter(f"{ids[0]!r} must be KEY=VALUE, such as temperature=60", param_hint="--edit")
     if ids and bool(approve) == bool(reject):
         raise typer.BadParameter(f"{ids[0]!r} must stand behind one of --approve and --reject", param_hint="ID")
     if bool(values) != (edit is not None):
@@ -158,6 +161,9 @@ def _decisions(
         raise typer.BadParameter("a rejection must say why: add --reason TEXT", param_hint="--reject")
     approved = approve + (ids if approve else [])
     rejected = reject + (ids if reject else [])
+    named = [*approved, *rejected, *([] if edit is None else [edit])]
+    if len(set(named)) < len(named) or (ALL in named and len(named) > 1):
+        raise typer.BadParameter("every proposal must be decided about once, and all stands alone", param_hint="ID")
     edited = [_Decision(edit, "edit", tuple(parse_edit(values).items()))] if edit is not None else []
     return [*(_Decision(i, "approve") for i in approved), *(_Decision(i, "reject") for i in rejected), *edited]
 

@@ -50,6 +50,21 @@ def test_several_ids_may_stand_behind_approve(cli, file, ids, folder):
     assert statuses(folder) == dict.fromkeys(ids, "APPROVED")
 
 
+def test_one_wrong_id_decides_nothing(cli, file, ids, folder):
+    """Of several decisions in one command all are made, or none: a typing error leaves no half-made review."""
+    answer = cli("review", file, "--approve", ids[0], "lab-c009-00")
+    assert answer.code == 1 and "lab-c009-00" in answer.err
+    for words in (["--approve", ids[0], "--reject", ids[0], "--reason", "x"], ["--approve", "all", ids[0]]):
+        assert cli("review", file, *words).code == 2
+    assert statuses(folder) == dict.fromkeys(ids, "PROPOSED")
+
+
+def test_an_edit_without_a_value_says_what_is_missing(cli, file, ids):
+    """`--edit ID temperature` is told to give a value, not to approve."""
+    answer = cli("review", file, "--edit", ids[0], "temperature")
+    assert answer.code == 2 and "'temperature' must be KEY=VALUE" in answer.err
+
+
 def test_all_may_be_approved(cli, file, ids, folder):
     """`--approve all` approves everything that waits, and names the reviewer."""
     answer = cli("review", file, "--approve", "all", "--reviewer", "Ada", "--json")
