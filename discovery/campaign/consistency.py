@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -52,6 +53,11 @@ def _check_names(spec: CampaignSpec) -> None:
     _check_distinct([p.name for p in spec.parameters], "parameters")
     _check_distinct([o.name for o in spec.outcomes], "outcomes")
     _check_distinct([o.name for o in spec.objectives], "objectives")
+    declared = [outcome.name for outcome in spec.outcomes]
+    for i, objective in enumerate(spec.objectives):
+        if objective.name not in declared and (match := difflib.get_close_matches(objective.name, declared, n=1)):
+            hint = f"Did you mean {match[0]!r}? If not, list it under outcomes."
+            raise fault(f"objectives[{i}].name", f"must be an outcome; got {objective.name!r}", hint)
     columns = {f"{outcome}{suffix}" for outcome in outcomes for suffix in ("_sem", "_pred", "_sd")}
     for i, parameter in enumerate(spec.parameters):
         key, name = f"parameters[{i}].name", parameter.name

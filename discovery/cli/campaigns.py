@@ -13,8 +13,10 @@ from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
+    from discovery.ingest import RejectedRow
     from discovery.report.campaign import CampaignFrames
     from discovery.session import Campaign
+    from discovery.space import SearchSpace
     from discovery.store import Store
 
 
@@ -48,6 +50,9 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     spec = load_spec(file)
     space = SearchSpace.from_spec(spec)
     pool = CandidatePool.from_spec(spec, space)
+    _check_makers(spec, space)
+    left_out = _check_history(spec, space)
+    n_left_out = {name: len({cell.row_number for cell in cells}) for name, cells in left_out.items()}
     facts = {
         "campaign": spec.name,
         "parameters": spec.parameter_names,
@@ -55,7 +60,8 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "objective": f"{spec.objective.goal} {spec.objective.name}",
         "n_candidates": None if pool is None else len(pool.keys),
         "simulators": [item.name for item in spec.experience.simulators],
-        "n_history": _check_history(spec, space),
+        "n_history": len(spec.experience.history),
+        "n_history_rows_left_out": n_left_out,
         "budget": spec.budget.experiments,
     }
     if as_json:
@@ -67,6 +73,12 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         f"{spec.budget.experiments} experiments, with {facts['n_history']} earlier tasks and "
         f"{len(spec.experience.simulators)} simulators as experience."
     )
+    for name, cells in left_out.items():
+        first = cells[0]
+        note(
+            f"Warning: {n_left_out[name]} rows of {name} are left out. The first: row "
+            f"{first.row_number}, {first.column}: {first.reason}; got {first.value!r}."
+        )
 
 
 def status(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFlag = False) -> None:
@@ -142,14 +154,26 @@ def campaign_frames(spec: CampaignSpec, store: Store) -> CampaignFrames:
     )
 
 
-def _check_history(spec: CampaignSpec, space: Any) -> int:
-    """Read the tables of the history, and return how many tasks are named; campaigns are read when they are used."""
-    files = [entry for entry in spec.experience.history if isinstance(entry, str)]
-    if files:
-        from discovery.tasks.history import read_history  # loads torch
+def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
+    """Make the simulators and the laboratory that are named, which refuses a name or a setting that is not known."""
+    if spec.experience.simulators:
+        from discovery.registry import bound_simulators  # their packages load torch
 
-        read_history(files, spec, space)
-    return len(spec.experience.history)
+        bound_simulators(spec, space)
+    if spec.experiment is not None:
+        from discovery.experiments import adapter_for
+
+        adapter_for(spec, space)
+
+
+def _check_history(spec: CampaignSpec, space: SearchSpace) -> dict[str, tuple[RejectedRow, ...]]:
+    """Read the tables of the history, and return what is left out of them; campaigns are read when they are used."""
+    files = [entry for entry in spec.experience.history if isinstance(entry, str)]
+    if not files:
+        return {}
+    from discovery.tasks.history import read_history  # loads torch
+
+    return read_history(files, spec, space).dropped
 
 
 def _list_campaigns(store: Store, as_json: bool) -> None:

@@ -32,6 +32,10 @@ def parameter(name):
         ({"parameters": parameter("proposal_id")}, "must not be a column that the pipeline writes"),
         ({"objectives": [{"name": "status"}]}, "must not be columns that the pipeline writes"),
         ({"outcomes": [{"name": "yield"}] * 2}, r"outcomes\[1\].name must differ"),
+        (
+            {"outcomes": [{"name": "yeild"}]},
+            r"objectives\[0\].name must be an outcome; got 'yield'.*Did you mean 'yeild'",
+        ),
         ({"constraints": ["temprature <= 40"]}, r"constraints\[0\].*got 'temprature'.*Did you mean 'temperature'"),
         ({"constraints": ["temperature <= 20"]}, "must be possible within the bounds"),
         ({"constraints": ["Fe + Co >= 0.9"]}, "must be possible within the bounds"),

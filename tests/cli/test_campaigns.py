@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+import pytest
+
 from discovery.campaign import load_spec
 
 
@@ -30,6 +33,32 @@ def test_validate_counts_what_there_is_and_stores_nothing(cli, file):
     assert (facts["campaign"], facts["n_candidates"], facts["budget"], facts["n_history"]) == ("lab", 12, 6, 0)
     assert "12 candidates" in cli("validate", file).out
     assert not list(file.parent.glob("*.duckdb"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"experience": {"simulators": [{"name": "reaction_kinetic"}]}},
+        {"experiment": {"type": "simulator", "name": "reaction_kinetic"}},
+    ],
+    ids=["experience", "experiment"],
+)
+def test_validate_refuses_a_simulator_that_is_not_there(changes, cli, write):
+    """A simulator's name that is written wrongly is found by `validate`, not by the first proposal."""
+    answer = cli("validate", write(**changes))
+    assert answer.code == 1
+    assert "Did you mean 'reaction_kinetics'?" in answer.err and answer.err.count("\n") == 1
+
+
+def test_validate_says_what_it_leaves_out_of_the_history(cli, write, folder):
+    """Rows of the history that the campaign cannot use are no fault, and are not left out in silence."""
+    rows = pd.read_csv(folder / "table.csv")
+    rows.assign(catalyst=rows["catalyst"].replace("SPhos", "Sphos")).to_csv(folder / "old.csv", index=False)
+    file = write(experience={"history": ["old.csv"]})
+    answer = cli("validate", file)
+    assert answer.code == 0
+    assert "4 rows of old.csv are left out. The first: row 5, catalyst" in answer.err and "'Sphos'" in answer.err
+    assert cli("validate", file, "--json").json["n_history_rows_left_out"] == {"old.csv": 4}
 
 
 def test_status_of_a_new_campaign_makes_no_store(cli, file):
