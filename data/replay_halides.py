@@ -35,7 +35,7 @@ def replay(task: str, methods: Sequence[str], options: BacktestOptions, *, leave
 def main(argv: Sequence[str] | None = None) -> None:
     """Replay the halides asked for and print a table of means."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", default="belief,no_transfer,cold_gp,random")
+    parser.add_argument("--methods", default="belief,history,no_transfer,cold_gp,random")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--experiments", type=int, default=30)
     parser.add_argument("--initial", type=int, default=0)
