@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from discovery.acquisition.fantasies import N_FANTASIES, fantasize
-from discovery.acquisition.mixture import Target, build, mixture_marginals, mixture_quantile
+from discovery.acquisition.mixture import MixtureAcquisition, Target, build, mixture_marginals, mixture_quantile
 from discovery.cycle import pool_with_features
 from discovery.errors import ConfigurationError
 
@@ -90,3 +90,10 @@ def test_fantasies_average_to_the_belief(belief, points):
     torch.testing.assert_close(after, before, rtol=0.02, atol=0.5)
     for part in imagined.kept:
         assert float(torch.logsumexp(part.log_weight, -1).max()) <= 1e-9
+
+
+def test_members_are_summed_and_fantasies_averaged():
+    """Values `b x f x h` become the log of the mean over fantasies of the sum over members."""
+    values = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(MixtureAcquisition.reduce(values), values.exp().sum(-1).mean(-1).log())
+    torch.testing.assert_close(MixtureAcquisition.reduce(values[:, 0]), values[:, 0].exp().sum(-1).log())
