@@ -76,7 +76,7 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     for name, cells in left_out.items():
         first = cells[0]
         note(
-            f"Warning: {n_left_out[name]} rows of {name} are left out. The first: row "
+            f"Warning: {n_left_out[name]} rows of {name} are left out. The first: data row "
             f"{first.row_number}, {first.column}: {first.reason}; got {first.value!r}."
         )
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli.options import FileArgument, JsonFlag
 from discovery.cli.output import note, print_json, say
+
+if TYPE_CHECKING:
+    from discovery.ingest import CheckedRows
+    from discovery.session import Campaign
 
 
 def ingest(
@@ -26,7 +32,8 @@ def ingest(
     from discovery.session import Campaign
 
     campaign = Campaign.open(file)
-    rejected = check_rows(read_rows(results), campaign.spec, campaign.space).rejected
+    checked = check_rows(read_rows(results), campaign.spec, campaign.space)
+    rejected = checked.rejected
     report = campaign.tell(results)
     progress = campaign.finish()
     if as_json:
@@ -36,9 +43,25 @@ def ingest(
             f"{report.n_added} measurements added, {report.n_duplicates} known already, {report.n_rejected} rows "
             f"rejected, {report.n_pending} not measured yet. {progress.reason}"
         )
-        if report.n_out_of_range:
-            note(f"Warning: {report.n_out_of_range} rows landed with an outcome outside its declared range.")
+    if report.n_added:
+        for doubt in _doubts(campaign, checked):
+            note(f"Warning: {results}, {doubt}")
     for cell in rejected:
-        note(f"Error: {results}, row {cell.row_number}, {cell.column}: {cell.reason}; got {cell.value!r}.")
+        note(f"Error: {results}, data row {cell.row_number}, {cell.column}: {cell.reason}; got {cell.value!r}.")
     if rejected:
         raise typer.Exit(1)
+
+
+def _doubts(campaign: Campaign, checked: CheckedRows) -> Iterator[str]:
+    """Name what lands and may be a typing error: outcomes outside their range, and proposals that there are not."""
+    rows = list(zip(checked.row_numbers, checked.frame.to_dict("records"), strict=True))
+    for name in campaign.spec.outcome_names:
+        low, high = campaign.spec.outcome(name).range or (-inf, inf)
+        for n, row in rows:
+            if not low <= row[name] <= high:
+                yield f"data row {n}, {name}: {row[name]:g} is outside its range, {low:g} to {high:g}; it counts."
+    known = set(campaign.store.proposals(campaign.name)["proposal_id"])
+    for n, row in rows:
+        named = row.get("proposal_id")
+        if isinstance(named, str) and named not in known:
+            yield f"data row {n}, proposal_id: there is no proposal {named!r}; the row counts all the same."

@@ -1,7 +1,8 @@
 """Measurements: what the laboratory found, once each, never changed; and the rows that were refused.
 
-Ingestion may be repeated at will: a trial's result lands once, a file's row lands once, and a file that has grown adds
-its new rows only. Replicates are rows of their own. Next in the tour: `discovery.space`.
+Ingestion may be repeated at will: a trial's result lands once, a file's row lands once, a file that has grown adds its
+new rows only, and a copy of it under another name adds no result of a proposal twice. Replicates are rows of their own.
+Next in the tour: `discovery.space`.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ SELECT i.*,
                    ELSE concat_ws(chr(31), 'trial', trial_id) END)) AS content_key,
        CASE WHEN $file <> '' AND trial_id IS NULL
             THEN sha256(concat_ws(chr(31), $campaign, $file, key, outcomes, sems, coalesce(proposal_id, ''),
-                        (row_number() OVER same_content)::VARCHAR)) END AS row_digest
+                        (row_number() OVER same_content)::VARCHAR)) END AS row_digest,
+       CASE WHEN trial_id IS NULL AND proposal_id IS NOT NULL THEN row_number() OVER same_row END AS nth_answer
 FROM incoming i
-WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number)
+WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number),
+       same_row AS (PARTITION BY key, outcomes, sems, extra, proposal_id, trial_id IS NULL ORDER BY row_number)
 """
 _FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
@@ -42,6 +45,10 @@ SELECT k.*, coalesce((SELECT max(position) FROM measurements WHERE campaign = $c
 FROM (SELECT * FROM keyed QUALIFY row_number() OVER (PARTITION BY content_key ORDER BY row_number) = 1) k
 WHERE NOT EXISTS (SELECT 1 FROM measurements m WHERE m.content_key = k.content_key)
   AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.row_digest = k.row_digest)
+  AND (k.nth_answer IS NULL OR k.nth_answer > (
+          SELECT count(*) FROM measurements m
+          WHERE m.campaign = $campaign AND m.proposal_id = k.proposal_id AND m.key = k.key
+            AND m.outcomes::VARCHAR = k.outcomes AND m.sems::VARCHAR = k.sems AND m.extra::VARCHAR = k.extra))
 """
 _LAND = """
 INSERT INTO measurements

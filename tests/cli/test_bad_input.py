@@ -59,10 +59,21 @@ def test_a_bad_row_is_kept_aside_with_its_reason(changes, wanted, cli, write, fo
     answer = cli("ingest", file, "results.csv")
     assert answer.code == 1
     assert "1 measurements added" in answer.out
-    assert f"results.csv, row 2, {wanted}" in answer.err and answer.err.count("\n") == 1
+    assert f"results.csv, data row 2, {wanted}" in answer.err and answer.err.count("\n") == 1
     store = Store(folder / "discovery.duckdb")
     assert store.measurements("lab")["temperature"].tolist() == [40.0]
     assert store.rejected_rows("lab")["row_number"].tolist() == [2]
+
+
+def test_what_lands_and_may_be_a_typing_error_is_named(cli, file, folder):
+    """An outcome outside its range and a proposal that there is not land, with a warning that names row and value."""
+    rows = pd.DataFrame([ROW, {**ROW, "temperature": 60, "yield": 300}, {**ROW, "temperature": 80}])
+    rows.assign(proposal_id=["", "", "lab-c009-00"]).to_csv(folder / "results.csv", index=False)
+    answer = cli("ingest", file, "results.csv")
+    assert (answer.code, answer.err.count("\n")) == (0, 2)
+    assert "data row 2, yield: 300 is outside its range, 0 to 100" in answer.err
+    assert "data row 3, proposal_id: there is no proposal 'lab-c009-00'" in answer.err
+    assert cli("ingest", file, "results.csv").err == ""
 
 
 @pytest.mark.parametrize("cell", ["Xphos", "", 5])

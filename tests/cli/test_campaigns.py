@@ -57,7 +57,7 @@ def test_validate_says_what_it_leaves_out_of_the_history(cli, write, folder):
     file = write(experience={"history": ["old.csv"]})
     answer = cli("validate", file)
     assert answer.code == 0
-    assert "4 rows of old.csv are left out. The first: row 5, catalyst" in answer.err and "'Sphos'" in answer.err
+    assert "4 rows of old.csv are left out. The first: data row 5, catalyst" in answer.err and "'Sphos'" in answer.err
     assert cli("validate", file, "--json").json["n_history_rows_left_out"] == {"old.csv": 4}
 
 

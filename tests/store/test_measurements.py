@@ -72,6 +72,21 @@ def test_the_same_row_in_another_file_is_a_replicate(store, check, tmp_path):
     assert report.n_added == 2
 
 
+def test_a_copy_of_a_file_adds_no_answer_twice(store, check, tmp_path):
+    """Saved under another name, results of proposals are known; a replicate or another operator is a new row."""
+
+    def land(name: str, *rows: str) -> tuple[int, int]:
+        path = tmp_path / name
+        path.write_text("\n".join(["proposal_id,temperature,ligand,yield,operator", *rows]) + "\n")
+        report = store.add_measurements("lab", check(path))
+        return report.n_added, report.n_duplicates
+
+    assert land("results.csv", "p-1,10,A,50,Ada", "p-2,20,A,0,Ada") == (2, 0)
+    assert land("results v2.csv", "p-1,10,A,50,Ada", "p-2,20,A,0,Ada", "p-3,30,A,7,Ada") == (1, 2)
+    assert land("again.csv", "p-1,10,A,50,Ada", "p-1,10,A,50,Ada", "p-2,20,A,0,Bea") == (2, 1)
+    assert len(store.measurements("lab")) == 5
+
+
 def test_good_rows_land_and_bad_rows_are_kept_with_reasons(store, check, tmp_path):
     """One ingestion keeps both: the good as measurements, the bad with row, column, value and reason."""
     path = _csv(tmp_path / "results.csv", ["10,A,50,,x", "10,Q,NaN,,x", "500,A,<5,,x", "1,A"])
