@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import shutil
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from discovery.campaign import CampaignSpec, check_supported
 from discovery.errors import NotSupportedError
+from discovery.store import Store
 
 TEXT = (Path(__file__).parents[2] / "docs" / "own-campaign.md").read_text(encoding="utf-8")
 TABLE = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if re.match(r"\| `[^`]+` \|", line)]
@@ -41,6 +44,17 @@ def test_the_manual_loop_does_what_the_text_says(walk):
     assert "0 measurements added, 2 known already" in second.out
     assert "2 of 6 experiments" in said["discovery status lab.yaml"]
     assert "is the same when computed again" in said["discovery replay lab-c001-00"]
+
+
+def test_a_wrong_number_is_corrected_as_written(walk, walk_folder, tmp_path, monkeypatch):
+    """The script of the document puts the right number in the place of the wrong one, and nothing beside it."""
+    monkeypatch.chdir(shutil.copytree(walk_folder, tmp_path / "copy"))
+    before = Store("discovery.duckdb").measurements("lab")
+    runpy.run_path("correct.py")
+    after = Store("discovery.duckdb").measurements("lab")
+    assert (before["yield"][0], after["yield"][0]) == (64.5, 65.4)
+    assert after["yield"].tolist()[1:] == before["yield"].tolist()[1:]
+    assert after["proposal_id"].tolist() == before["proposal_id"].tolist()
 
 
 def test_the_manual_loop_leaves_what_the_text_says(walk, walk_folder):
