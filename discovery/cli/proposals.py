@@ -103,7 +103,9 @@ def review(
     if left:
         say(f"{left} proposals wait.")
     else:
-        say(f"No proposal waits. Go on: {go_on(file, campaign.spec.experiment is None, campaign.progress().n_open)}")
+        progress = campaign.progress()
+        go = f" Go on: {go_on(file, campaign.spec.experiment is None, progress.n_open)}"
+        say("No proposal waits." + (f" {progress.reason}" if progress.is_finished else go))
 
 
 def replay(
@@ -180,7 +182,11 @@ def _show_waiting(campaign: Campaign, waiting: list[str], file: Path, as_json: b
         print_json([asdict(campaign.card(proposal_id)) for proposal_id in waiting])
         return
     _show_cards(campaign, waiting)
-    note(f"{len(waiting)} proposals wait. Decide: discovery review {file} --approve ID" if waiting else "None waits.")
+    note(
+        f"{len(waiting)} proposals wait. Decide: discovery review {file} --approve ID"
+        if waiting
+        else "No proposal waits."
+    )
 
 
 def _show_cards(campaign: Campaign, ids: list[str]) -> None:

@@ -162,11 +162,11 @@ def _top_cell(value: float, method: MethodResult) -> str:
 
 def _methods_note(result: BacktestResult) -> str:
     """Say what the columns mean, and what a star means where there is one."""
-    n = result.n_experiments
+    n, first, last = result.n_experiments, metrics.AUC_FIRST, metrics.AUC_LAST
     parts = [
         "Within 5 %: (best - best so far) / (best - worst) of all candidates is at most 0.05; means over runs.",
         "To top 5 % and to the best: medians over runs.",
-        "Regret AUC: mean of that regret over experiments 5 to 30.",
+        f"Regret AUC: mean of that regret over experiments {min(first, n)} to {min(last, n)}.",
     ]
     has_star = any(
         any(c > n for c in regret_counts(result, m.runs, level))

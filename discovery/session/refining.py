@@ -54,7 +54,10 @@ def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observation
     if n < MIN_MEASUREMENTS:
         return f"Campaign {name} has {n} measurements; a task needs at least {MIN_MEASUREMENTS}."
     if len(shelf.experience.history) < MIN_OLD_TASKS:
-        return f"Campaign {name} has {len(shelf.experience.history)} tasks of history; the gate needs at least two."
+        n_old = len(shelf.experience.history)
+        return (
+            f"Campaign {name} does not join the history: that takes {MIN_OLD_TASKS} earlier tasks; there are {n_old}."
+        )
     if has_joined(shelf):
         return f"Campaign {name} has joined the history already."
     if shelf.find(HISTORY) is None:

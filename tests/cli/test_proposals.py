@@ -135,3 +135,12 @@ def test_people_who_make_the_experiments_are_sent_to_ingest(cli, write):
     cli("propose", file)
     assert "discovery ingest" in cli("review", file, "--approve", "all").out
     assert "discovery ingest" in cli("status", file).out
+
+
+def test_a_finished_campaign_sends_nobody_to_propose(cli, write):
+    """Where the budget is used, `review` says so and names no command that would be refused."""
+    file = write(experiment=None)
+    cli("ingest", file, "table.csv")
+    answer = cli("review", file, "--approve", "all")
+    assert answer.code == 0
+    assert "budget is used" in answer.out and "propose" not in answer.out

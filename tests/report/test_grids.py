@@ -17,6 +17,7 @@ def test_methods_grid_shows_the_summary(result: BacktestResult) -> None:
     assert grid.keys == ("cold_gp", "belief", "random")
     cells = {row[0]: row[1:4] for row in grid.rows}
     assert cells == {"cold_gp": ("2", "3", "3"), "belief": ("1", "2", "2"), "random": ("2", "4*", "4*")}
+    assert "mean of that regret over experiments 4 to 4." in grid.note
     assert "counted as 5" in grid.note
     assert "belief is deterministic" in grid.note
     without = replace(result, methods={"belief": result.methods["belief"]})

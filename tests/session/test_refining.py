@@ -85,7 +85,7 @@ def test_campaigns_build_on_each_other(finished: Campaign, make_campaign: Make, 
     [
         ({}, 6, "is not finished: 6 of 12 experiments"),
         ({"budget": {"experiments": 3}}, 3, "has 3 measurements; a task needs at least 5"),
-        ({"experience": {"history": ["case_1.csv"]}}, 12, "has 1 tasks of history"),
+        ({"experience": {"history": ["case_1.csv"]}}, 12, "takes 2 earlier tasks; there are 1"),
         ({"outcomes": [{"name": "yield", "range": [0, 99]}]}, 12, "No history checkpoint"),
     ],
 )
