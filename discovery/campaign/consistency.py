@@ -23,6 +23,7 @@ from discovery.campaign.parameters import (
 )
 from discovery.campaign.parts import fault, nearest
 from discovery.campaign.sections import TableExperiment
+from discovery.registry import ACQUISITIONS
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -46,6 +47,15 @@ def check(spec: CampaignSpec) -> None:
     _check_pool(spec)
     _check_self_teaching(spec)
     _check_schedule(spec)
+    _check_acquisition(spec)
+
+
+def _check_acquisition(spec: CampaignSpec) -> None:
+    name = spec.acquisition.name
+    if name not in ACQUISITIONS:
+        raise fault(
+            "acquisition.name", f"must be a known acquisition function; got {name!r}", nearest(name, ACQUISITIONS)
+        )
 
 
 def _check_names(spec: CampaignSpec) -> None:

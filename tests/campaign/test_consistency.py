@@ -36,6 +36,7 @@ def parameter(name):
             {"outcomes": [{"name": "yeild"}]},
             r"objectives\[0\].name must be an outcome; got 'yield'.*Did you mean 'yeild'",
         ),
+        ({"acquisition": {"name": "log_ie"}}, r"acquisition.name must be a known.*got 'log_ie'.*Did you mean 'log_ei'"),
         ({"constraints": ["temprature <= 40"]}, r"constraints\[0\].*got 'temprature'.*Did you mean 'temperature'"),
         ({"constraints": ["temperature <= 20"]}, "must be possible within the bounds"),
         ({"constraints": ["Fe + Co >= 0.9"]}, "must be possible within the bounds"),
