@@ -68,12 +68,8 @@ class ModelShelf:
     def experience(self) -> Experience:
         """What the campaign may learn from; sources of files are named by their content."""
         history = read_history(self.spec.experience.history, self.spec, self.space, self.store).tasks
-        simulators = {
-            item.name: registry.simulator(item.name, **item.overrides).bind(self.space)
-            for item in self.spec.experience.simulators
-        }
         named = tuple(replace(task, source=source_name(self.spec, task.source)) for task in history)
-        return Experience(named, simulators)
+        return Experience(named, registry.bound_simulators(self.spec, self.space))
 
     def train(self, report: Report | None = None, *, force: bool = False) -> tuple[TrainedHypothesis, ...]:
         """Meta-train what is missing, register it, and remember what the campaign uses.
