@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from data.campaigns import DEFAULT_TASK, write_buchwald_campaign
+from data.campaigns import DEFAULT_TASK, resolve_task, write_buchwald_campaign
 from discovery.campaign import CampaignSpec
 from discovery.cli.campaigns import campaign_frames
 from discovery.cli.watch import CampaignView
@@ -74,6 +74,7 @@ def run_demo(task: str, folder: Path, console: Console) -> BacktestResult:
         The backtest that the report shows.
     """
     started = time.perf_counter()
+    task = resolve_task(task)  # before anything is removed: a wrong name must not cost the last demo
     clean(folder)
     campaign = Campaign.open(write_buchwald_campaign(folder / "campaign.yaml", task))
     _introduce(campaign, console)

@@ -17,10 +17,12 @@ def test_the_demo_starts_over_and_removes_only_its_own(tmp_path):
 
 
 def test_an_unknown_task_is_named(tmp_path, capsys):
-    """A halide that was not measured is refused in one sentence with those that were."""
+    """A halide that was not measured is refused in one sentence with those that were; the last demo stays."""
+    (tmp_path / "report.html").write_text("old")
     assert main(["--task", "table salt", "--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.startswith("Error: TASK must be one of") and said.count("\n") == 1
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_the_demo_goes_to_the_checkout():
