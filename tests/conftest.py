@@ -8,7 +8,7 @@ import torch
 
 from discovery.campaign import CampaignSpec
 from discovery.meta.features import SourceFeatures
-from discovery.meta.kernels import Geometry
+from discovery.meta.geometry import Geometry
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.settings import set_threads
 from discovery.space import SearchSpace
@@ -76,6 +76,11 @@ def geometry(space):
     return Geometry.of(space)
 
 
+@pytest.fixture(scope="session")
+def components(geometry):
+    return geometry.components
+
+
 @pytest.fixture
 def features():
     g = torch.Generator().manual_seed(1)
@@ -96,6 +101,7 @@ def members(geometry, features):
     warp[4:, 3:] = 1.7
     return replace(
         base,
+        component_sd=torch.rand(8, 3, generator=g, dtype=torch.float64),
         slope=torch.randn(8, 2, generator=g, dtype=torch.float64),
         slope_sd=torch.rand(8, 2, generator=g, dtype=torch.float64),
         warp_a=warp,

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from discovery.acquisition.mixture import Target, mixture_quantile
 from discovery.belief.belief import KeptBank
-from discovery.meta.bank import Bank
 
 N_FANTASIES = 16
 
@@ -63,7 +62,7 @@ def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> t
     means, sds = [], []
     for part in kept:
         mean, variance = part.bank.marginals(x)  # [f x] h x 1, h x 1
-        noise = part.bank.members.noise.square()[:, None]
+        noise = part.bank.noise_sd.square()[:, None]
         means.append(mean[..., 0].expand(N_FANTASIES, -1))
         sds.append((variance + noise).sqrt()[..., 0].expand(N_FANTASIES, -1))
     weights = torch.cat([part.log_weight.expand(N_FANTASIES, -1) for part in kept], dim=-1).exp()
@@ -76,11 +75,7 @@ def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> t
 
 
 def _condition(part: KeptBank, x: Tensor, y: Tensor, mean: Tensor, sd: Tensor) -> KeptBank:
-    bank = part.bank
-    outcomes = bank.Y.expand(N_FANTASIES, -1, -1)
-    new = y[:, None, None].expand(-1, outcomes.shape[1], 1)
-    yvar = None if bank.Yvar is None else torch.cat([bank.Yvar, bank.Yvar.new_zeros(1)])
-    X = torch.cat([bank.X, x[None, :, : bank.n_dims]], dim=-2)
-    grown = Bank(bank.members, bank.features, X, torch.cat([outcomes, new], dim=-1), yvar)
+    y_new = y[:, None, None, None].expand(-1, part.bank.noise_sd.shape[0], 1, 1)  # f x h x 1 x 1
+    grown = part.bank.condition_on_observations(x, y_new)
     log_density = -0.5 * ((y[:, None] - mean) / sd).square() - sd.log()
     return KeptBank(part.name, grown, part.log_weight + log_density)

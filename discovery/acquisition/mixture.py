@@ -19,7 +19,7 @@ from torch import Tensor
 
 from discovery.belief.belief import KeptBank
 from discovery.errors import ConfigurationError
-from discovery.meta.bank import Bank
+from discovery.meta.learner import Surrogate
 
 ANALYTIC = ("log_ei", "ucb")
 MONTE_CARLO = ("qlog_ei", "qlog_nei")
@@ -28,7 +28,7 @@ UCB_LEVEL = 0.9  # quantile of the mixture that `ucb` maximizes
 MC_SAMPLES = 64
 
 
-def own_columns(banks: Sequence[Bank], i: int, X: Tensor) -> Tensor:
+def own_columns(banks: Sequence[Surrogate], i: int, X: Tensor) -> Tensor:
     """Give bank `i` its inputs with its own features: picked out of `X`, or computed. Shape `* x (d + j_i)`."""
     d = banks[i].n_dims
     if X.shape[-1] == d:
@@ -48,7 +48,7 @@ class MixtureAcquisition(AcquisitionFunction):
     def __init__(self, parts: Sequence[AcquisitionFunction], log_weights: Sequence[Tensor]) -> None:
         super().__init__(model=parts[0].model)
         self.parts = torch.nn.ModuleList(parts)
-        self.banks: list[Bank] = [part.model for part in parts]
+        self.banks: list[Surrogate] = [part.model for part in parts]
         self.log_weights = list(log_weights)
 
     def members(self, X: Tensor) -> list[Tensor]:
@@ -155,8 +155,7 @@ def outcome_unit(kept: Sequence[KeptBank]) -> float:
 
     BoTorch's functions expect such outcomes: they clamp variances at 1e-12 and smooth improvements over 1e-6.
     """
-    sds = [(p.bank.members.signal.square() + p.bank.members.offset_sd.square()).sqrt() for p in kept]
-    typical = sum(float((part.log_weight.exp() * sd).sum()) for part, sd in zip(kept, sds, strict=True))
+    typical = sum(float((part.log_weight.exp() * part.bank.prior_sd).sum()) for part in kept)
     return float(2.0 ** round(math.log2(typical)))
 
 
@@ -210,7 +209,9 @@ def build(
     return MixtureAcquisition([_monte_carlo(name, part.bank, target, seed, X_pending) for part in kept], weights)
 
 
-def _monte_carlo(name: str, bank: Bank, target: Target, seed: int, X_pending: Tensor | None) -> AcquisitionFunction:
+def _monte_carlo(
+    name: str, bank: Surrogate, target: Target, seed: int, X_pending: Tensor | None
+) -> AcquisitionFunction:
     common = {
         "posterior_transform": ScalarizedPosteriorTransform(target.best_f.new_tensor([target.sign])),
         "sampler": SobolQMCNormalSampler(torch.Size([MC_SAMPLES]), seed=seed % 2**31),

@@ -98,7 +98,7 @@ def _believers(kept: Sequence[KeptBank]) -> list[KeptBank]:
     parts = []
     for part in kept:
         middle = part.bank.Y.median(dim=0).values
-        bank = type(part.bank)(part.bank.members, part.bank.features, part.bank.X, middle, part.bank.Yvar)
+        bank = part.bank.with_outcomes(middle)
         parts.append(KeptBank(part.name, bank, torch.logsumexp(part.log_weight, dim=0) - np.log(len(part.log_weight))))
     return parts
 

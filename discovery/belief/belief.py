@@ -15,8 +15,7 @@ from torch import Tensor
 from discovery.belief.records import BeliefSummary, HypothesisPrediction
 from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, representatives, search_weights
 from discovery.errors import ConfigurationError
-from discovery.meta.bank import Bank
-from discovery.meta.learner import Adapted, Learner, Support
+from discovery.meta.learner import Adapted, Learner, Support, Surrogate
 
 N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
 
@@ -51,7 +50,7 @@ class KeptBank:
     """
 
     name: str
-    bank: Bank
+    bank: Surrogate
     log_weight: Tensor
 
 
@@ -84,9 +83,7 @@ class Belief:
         steps = torch.stack([hypothesis_steps(a.log_prior, a.log_steps) for a in adapted])
         prior = torch.tensor([h.prior_weight for h in hypotheses], dtype=steps.dtype, device=steps.device).log()
         weights = search_weights(prior, steps, cls._no_transfer(names))
-        kept = tuple(
-            _keep(name, a, weight, support) for name, a, weight in zip(names, adapted, weights.log(), strict=True)
-        )
+        kept = tuple(_keep(name, a, weight) for name, a, weight in zip(names, adapted, weights.log(), strict=True))
         y = support.y
         best = (float(y.min()), float(y.max())) if len(y) else None
         return cls(tuple(hypotheses), adapted, steps, weights, kept, best)
@@ -120,7 +117,7 @@ class Belief:
         for part in self.kept:
             mean, variance = part.bank.marginals(X)
             means.append(mean.T)
-            sds.append((variance + part.bank.members.noise.square()[:, None]).sqrt().T)
+            sds.append((variance + part.bank.noise_sd.square()[:, None]).sqrt().T)
         return torch.cat(means, -1), torch.cat(sds, -1), torch.cat([part.log_weight for part in self.kept]).exp()
 
     def predict(self, X: Tensor) -> list[tuple[HypothesisPrediction, ...]]:
@@ -135,7 +132,7 @@ class Belief:
         parts = []
         for hypothesis, kept, weight in zip(self.hypotheses, self.kept, self.weights.tolist(), strict=True):
             mean, variance = kept.bank.marginals(X)
-            sd = (variance + kept.bank.members.noise.square()[:, None]).sqrt()
+            sd = (variance + kept.bank.noise_sd.square()[:, None]).sqrt()
             log_weights = tuple(torch.log_softmax(kept.log_weight, dim=0).tolist())
             parts.append(
                 [
@@ -154,12 +151,10 @@ class Belief:
         return list(zip(*parts, strict=True))
 
 
-def _keep(name: str, adapted: Adapted, log_weight: Tensor, support: Support) -> KeptBank:
-    """Keep members that stand for all and condition only them again; their weights still sum to the hypothesis's."""
+def _keep(name: str, adapted: Adapted, log_weight: Tensor) -> KeptBank:
+    """Keep members that stand for all and condition only them; their weights still sum to the hypothesis's."""
     posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     if len(posterior) <= N_KEPT:
         return KeptBank(name, adapted.model, posterior + log_weight)
     index, kept = representatives(posterior, N_KEPT)
-    model = adapted.model
-    bank = Bank(model.members[index], model.features, support.X, support.y, support.yvar)
-    return KeptBank(name, bank, kept + log_weight)
+    return KeptBank(name, adapted.condition(index), kept + log_weight)

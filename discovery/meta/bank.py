@@ -16,6 +16,7 @@ from gpytorch.distributions import MultivariateNormal
 from torch import Tensor
 
 from discovery.errors import ShapeError
+from discovery.meta.components import Components, weighted
 from discovery.meta.features import SourceFeatures
 from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
 from discovery.meta.members import Members
@@ -26,7 +27,8 @@ LOG_2PI = math.log(2 * math.pi)
 class Inputs(NamedTuple):
     """Configurations as every member sees them."""
 
-    scaled: Tensor  # warped, divided by lengthscales: * x h x q x d
+    encoded: Tensor  # as they came: * x (1 | h) x q x d
+    scaled: Tensor  # smooth columns, warped, divided by lengthscales: * x h x q x d'
     features: Tensor  # times slope sds: * x h x q x j
     mean: Tensor  # prior mean: * x h x q
 
@@ -41,17 +43,24 @@ class Bank(FantasizeMixin, Model):
     Args:
         members: Members in raw outcome units.
         features: The hypothesis's features.
+        components: Correlation functions that the members share.
         X: Support configurations. Shape `n x d` or `* x n x d`; `n` may be zero.
         Y: Measured outcomes, raw units. Shape `n`, or `* x h x n` with one value per member.
         Yvar: Known noise variances, shape `n`; added to each member's own noise. None means none are known.
     """
 
     def __init__(
-        self, members: Members, features: SourceFeatures, X: Tensor, Y: Tensor, Yvar: Tensor | None = None
+        self,
+        members: Members,
+        features: SourceFeatures,
+        components: Components,
+        X: Tensor,
+        Y: Tensor,
+        Yvar: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.members, self.features = members, features
-        self.n_dims = int(members.inverse_lengthscale.shape[-1])
+        self.members, self.features, self.components = members, features, components
+        self.n_dims = int(components.factor.shape[-1])
         self.X = X if X.ndim > 2 else X[None]  # * x (1 | h) x n x d
         self.Y = Y if Y.ndim > 1 else Y.expand(members.n_members, -1)  # * x h x n
         self.Yvar = Yvar
@@ -71,6 +80,16 @@ class Bank(FantasizeMixin, Model):
         """Members last: `[h]`, or `[..., h]` for fantasies."""
         return torch.broadcast_shapes(self.Y.shape[:-1], self._factor.shape[:-2])
 
+    @property
+    def noise_sd(self) -> Tensor:
+        """Standard deviation of every member's noise, raw units. Shape `h`."""
+        return self.members.noise
+
+    @property
+    def prior_sd(self) -> Tensor:
+        """Prior standard deviation of the latent outcome under every member, features left out. Shape `h`."""
+        return self.members.prior_variance.sqrt()
+
     def with_features(self, X: Tensor) -> Tensor:
         """Append the feature columns to configurations. Shape `* x d` to `* x (d + j)`."""
         return torch.cat([X, self.features(X)], dim=-1)
@@ -85,16 +104,19 @@ class Bank(FantasizeMixin, Model):
 
     def _inputs(self, X: Tensor) -> Inputs:
         X, F = self._split(X)
-        m = self.members
+        X = X if X.ndim > 2 else X[None]
+        m, smooth = self.members, self.components.smooth_columns(X)
         if self._is_warped:
-            X = kumaraswamy(X, m.warp_a[:, None, :], m.warp_b[:, None, :])
+            smooth = kumaraswamy(smooth, m.warp_a[:, None, :], m.warp_b[:, None, :])
         mean = m.offset[:, None] + (F @ m.slope[:, :, None])[..., 0]
-        return Inputs(X * m.inverse_lengthscale[:, None, :], F * m.slope_sd[:, None, :], mean)
+        return Inputs(X, smooth * m.inverse_lengthscale[:, None, :], F * m.slope_sd[:, None, :], mean)
 
     def _covariance(self, left: Inputs, right: Inputs) -> Tensor:
         m = self.members
         K = m.signal[:, None, None].square() * matern52(squared_distance(left.scaled, right.scaled))
         K = K + m.offset_sd[:, None, None].square()
+        if self.components.n_components:
+            K = K + weighted(m.component_sd.square(), self.components(left.encoded, right.encoded))
         return K + left.features @ right.features.transpose(-1, -2) if self.features.n_features else K
 
     def _condition(self) -> None:
@@ -105,8 +127,16 @@ class Bank(FantasizeMixin, Model):
         K = self._covariance(inputs, inputs) + torch.diag_embed(noise)
         self._train = inputs
         self._factor = torch.linalg.cholesky(K)  # * x h x n x n
-        residual = (self.Y - inputs.mean)[..., None]
-        self._whitened = torch.linalg.solve_triangular(self._factor, residual, upper=False)[..., 0]  # * x h x n
+        self._whitened = self._whiten(self.Y - inputs.mean)
+
+    def _whiten(self, residual: Tensor) -> Tensor:
+        """Solve with the factor; outcomes that share a factor are its columns. Shape `* x h x n`."""
+        lead = residual.ndim - 2
+        if lead == 0 or self._factor.ndim > 3:
+            return torch.linalg.solve_triangular(self._factor, residual[..., None], upper=False)[..., 0]
+        columns = residual.flatten(0, lead - 1).permute(1, 2, 0)  # h x n x f
+        solved = torch.linalg.solve_triangular(self._factor, columns, upper=False)
+        return solved.permute(2, 0, 1).reshape(residual.shape)
 
     def one_step_log_densities(self) -> Tensor:
         """Log density of each measurement given those before it. Shape `* x h x n`; per raw unit."""
@@ -127,7 +157,7 @@ class Bank(FantasizeMixin, Model):
             Mean, shape `* x h x N`, and variance, shape `h x N`, raw units.
         """
         test = self._inputs(X)  # h x N x d
-        prior = self.members.signal.square() + self.members.offset_sd.square()
+        prior = self.members.prior_variance
         variance = prior[:, None] + test.features.square().sum(-1)
         cross = self._covariance(self._train, test)  # h x n x N
         half = torch.linalg.solve_triangular(self._factor, cross, upper=False)
@@ -178,7 +208,7 @@ class Bank(FantasizeMixin, Model):
         whitened = self._whitened[..., None, :]
         mean = test.mean + (whitened @ half)[..., 0, :]
         covariance = self._covariance(test, test) - half.transpose(-1, -2) @ half
-        jitter = 1e-10 * (self.members.signal.square() + self.members.offset_sd.square())
+        jitter = 1e-10 * self.members.prior_variance
         covariance = covariance + jitter[:, None, None] * torch.eye(X.shape[-2], dtype=X.dtype, device=X.device)
         return mean, covariance.expand(*mean.shape, X.shape[-2])
 
@@ -201,13 +231,22 @@ class Bank(FantasizeMixin, Model):
         lead = torch.broadcast_shapes(self.Y.shape[:-1], Y_new.shape[:-1])
         Y_all = torch.cat([self.Y.expand(*lead, -1), Y_new.expand(*lead, -1)], dim=-1)
         Yvar = None if self.Yvar is None else torch.cat([self.Yvar, self.Yvar.new_zeros(Y_new.shape[-1])])
-        return Bank(self.members, self.features, X_all, Y_all, Yvar)
+        return Bank(self.members, self.features, self.components, X_all, Y_all, Yvar)
+
+    def with_outcomes(self, Y: Tensor) -> Bank:
+        """Return the bank with other outcomes at the same configurations. Shape `n`, or `* x h x n`."""
+        return Bank(self.members, self.features, self.components, self.X, Y, self.Yvar)
+
+    def subset(self, index: Tensor) -> Bank:
+        """Return the bank of some members; without fantasies only."""
+        Y = self.Y if self.Y.shape[-2] == 1 else self.Y[..., index, :]
+        return Bank(self.members[index], self.features, self.components, self.X, Y, self.Yvar)
 
     def scaled(self, factor: float) -> Bank:
         """Return the bank with outcomes in another unit: `factor` new units are one old unit."""
         zero, one = self.Y.new_tensor(0.0), self.Y.new_tensor(factor)
         Yvar = None if self.Yvar is None else self.Yvar * factor**2
-        return Bank(self.members.in_units(zero, one), self.features, self.X, self.Y * factor, Yvar)
+        return Bank(self.members.in_units(zero, one), self.features, self.components, self.X, self.Y * factor, Yvar)
 
     def transform_inputs(self, X: Tensor, input_transform: Any | None = None) -> Tensor:
         """Return the inputs: warping is part of the members."""

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from discovery.meta.features import SourceFeatures
-from discovery.meta.kernels import Geometry, kumaraswamy, matern52, squared_distance
+from discovery.meta.geometry import Geometry
+from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
 from discovery.tasks.task import TaskBatch
 
 LOG_2PI = math.log(2 * math.pi)

@@ -25,7 +25,8 @@ from discovery.meta.fitting import (
     source_features,
     subsample,
 )
-from discovery.meta.kernels import Geometry, matern52, squared_distance
+from discovery.meta.geometry import Geometry
+from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.members import Members, plain_members
 from discovery.tasks.task import TaskBatch
 

@@ -1,62 +1,11 @@
-"""The covariance that every member uses: Matern-5/2 over block-scaled, optionally warped inputs.
-
-A categorical block counts as one dimension: one-hot columns are scaled so that two different levels lie at distance
-one, descriptor columns so that the block's largest distance is about one. Each block has one lengthscale.
-"""
+"""The correlation functions: Matern-5/2 of scaled, optionally warped inputs, and Tanimoto of counts."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from discovery.space.space import SearchSpace
-
 SQRT5 = 5.0**0.5
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How encoded columns form blocks.
-
-    Attributes:
-        column_scale: Factor that brings each column to its block's unit distance. Shape `d`.
-        block_of_column: Index of each column's block. Shape `d`; integer.
-        is_numeric: True for columns that hold a number which a warp may bend. Shape `d`.
-        n_blocks: Number of blocks.
-    """
-
-    column_scale: Tensor
-    block_of_column: Tensor
-    is_numeric: Tensor
-    n_blocks: int
-
-    @classmethod
-    def of(cls, space: SearchSpace, device: torch.device | str = "cpu") -> Geometry:
-        """Read the blocks of a space."""
-        scale, index, numeric = [], [], []
-        for i, block in enumerate(space.blocks):
-            width = block.stop - block.start
-            scale += [0.5**0.5 if block.is_one_hot else width**-0.5] * width
-            index += [i] * width
-            numeric += [block.kind != "categorical"] * width
-        return cls(
-            column_scale=torch.tensor(scale, dtype=torch.float64, device=device),
-            block_of_column=torch.tensor(index, device=device),
-            is_numeric=torch.tensor(numeric, device=device),
-            n_blocks=len(space.blocks),
-        )
-
-    def columns(self, per_block: Tensor) -> Tensor:
-        """Spread values per block over the columns. Shape `* x n_blocks` to `* x d`."""
-        return per_block[..., self.block_of_column]
-
-    def inverse_lengthscales(self, lengthscales: Tensor) -> Tensor:
-        """Turn lengthscales per block into factors per column. Shape `* x n_blocks` to `* x d`."""
-        return self.column_scale / self.columns(lengthscales)
 
 
 def kumaraswamy(X: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -86,3 +35,21 @@ def matern52(squared: Tensor) -> Tensor:
     r = squared.mul(5.0).sqrt_()  # the same in three passes: pools of thousands are scored with it
     polynomial = torch.addcmul(r + 1, r, r, value=1 / 3)
     return r.neg_().exp_().mul_(polynomial)
+
+
+def tanimoto(A: Tensor, B: Tensor) -> Tensor:
+    """Return Tanimoto similarities of count vectors, `<a, b> / (|a|^2 + |b|^2 - <a, b>)`; a positive definite kernel.
+
+    Args:
+        A: Nonnegative counts in any unit. Shape `* x n x d`.
+        B: Counts in the same unit. Shape `* x m x d`.
+
+    Returns:
+        Similarities. Shape `* x n x m`.
+
+    Source:
+        Ralaivola et al. (2005), Graph kernels for chemical informatics, section 4.
+    """
+    cross = A @ B.transpose(-1, -2)
+    squares = A.square().sum(-1)[..., :, None] + B.square().sum(-1)[..., None, :]
+    return cross / (squares - cross).clamp_min(1e-12)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from discovery.meta.bank import Bank
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.features import SourceFeatures
 from discovery.meta.scale import OutcomeScale
@@ -44,25 +44,98 @@ class Support:
         return cls(move(X), move(y), None if yvar is None else move(yvar))
 
 
+class Surrogate(Protocol):
+    """What belief and acquisition need of a hypothesis's model: a BoTorch model with members as its batch dimension.
+
+    `discovery.meta.bank.Bank` is one. Shapes as there: `h` members, `* x h` with fantasies.
+
+    Attributes:
+        X: Support configurations. Shape `* x (1 | h) x n x d`.
+        Y: Support outcomes, raw units. Shape `* x h x n`.
+    """
+
+    X: Tensor
+    Y: Tensor
+
+    @property
+    def n_dims(self) -> int:
+        """Encoded dimensions `d`."""
+        ...
+
+    @property
+    def features(self) -> SourceFeatures:
+        """Extra columns that a pool may carry for it; empty for models without."""
+        ...
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Members last."""
+        ...
+
+    @property
+    def noise_sd(self) -> Tensor:
+        """Standard deviation of the noise, raw units. Shape `h`."""
+        ...
+
+    @property
+    def prior_sd(self) -> Tensor:
+        """Prior standard deviation of the latent outcome, raw units. Shape `h`."""
+        ...
+
+    def with_features(self, X: Tensor) -> Tensor:
+        """Append its feature columns. Shape `* x d` to `* x (d + j)`."""
+        ...
+
+    def marginals(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean `* x h x N` and variance `h x N` of the latent outcome at `N` points, raw units."""
+        ...
+
+    def posterior(self, X: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Return the joint posterior as BoTorch wants it."""
+        ...
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> Self:
+        """Return the model with further outcomes, one per member where they differ."""
+        ...
+
+    def with_outcomes(self, Y: Tensor) -> Self:
+        """Return the model with other outcomes at the same configurations."""
+        ...
+
+    def subset(self, index: Tensor) -> Self:
+        """Return the model of some members."""
+        ...
+
+    def scaled(self, factor: float) -> Self:
+        """Return the model with outcomes in another unit: `factor` new units are one old unit."""
+        ...
+
+
 @dataclass(frozen=True)
 class Adapted:
     """One hypothesis after its measurements.
 
     Attributes:
-        model: The bank, batch shape `[h]`, raw units.
         log_prior: Log prior of every member; normalized. Shape `h`.
         log_steps: Log density of each measurement given those before it, per raw unit; zero for a measurement that
             is not scored (it anchored the scale). Shape `h x n`.
+        condition: Makes the model of some members (their indices), conditioned on the measurements. Members are
+            many and only those that stand for all score candidates, so the model of all is made only when asked for.
     """
 
-    model: Bank
     log_prior: Tensor
     log_steps: Tensor
+    condition: Callable[[Tensor], Surrogate]
 
     @property
     def log_evidence(self) -> Tensor:
         """Joint log marginal likelihood per member. Shape `h`."""
         return self.log_steps.sum(-1)
+
+    @cached_property
+    def model(self) -> Surrogate:
+        """The model of all members, batch shape `[h]`, raw units."""
+        return self.condition(torch.arange(len(self.log_prior), device=self.log_prior.device))
 
 
 @dataclass(frozen=True)

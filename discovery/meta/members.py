@@ -2,11 +2,12 @@
 
 A member says, for features `F` of its hypothesis,
 
-    y(x) = b0 + F(x) beta + a + F(x) w + g(x) + e
-    a ~ N(0, s0^2), w_j ~ N(0, v_j), g ~ GP(0, sg^2 M52), e ~ N(0, sn^2)
+    y(x) = b0 + F(x) beta + a + F(x) w + g(x) + sum_c m_c(x) + e
+    a ~ N(0, s0^2), w_j ~ N(0, v_j), g ~ GP(0, sg^2 M52), m_c ~ GP(0, sc^2 C_c), e ~ N(0, sn^2)
 
-so that slopes and intercept marginalize to the kernel `s0^2 + F diag(v) F' + sg^2 M52`: one exact GP whose whole prior
-was meta-learned. Nothing here is fitted to a campaign. Next in the tour: `discovery.meta.bank`.
+so that slopes, intercept and shared components marginalize to the kernel
+`s0^2 + F diag(v) F' + sg^2 M52 + sum_c sc^2 C_c`: one exact GP whose whole prior was meta-learned. Nothing here is
+fitted to a campaign. Next in the tour: `discovery.meta.bank`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from discovery.meta.kernels import Geometry
+from discovery.meta.geometry import Geometry
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class Members:
     """The parameters of `h` members, all in one outcome unit.
 
     Attributes:
-        inverse_lengthscale: Factor per encoded column (block scaling included). Shape `h x d`.
-        warp_a: First Kumaraswamy exponent per column; one means no warp. Shape `h x d`.
-        warp_b: Second exponent. Shape `h x d`.
+        inverse_lengthscale: Factor per smooth column (block scaling included). Shape `h x d'`.
+        warp_a: First Kumaraswamy exponent per smooth column; one means no warp. Shape `h x d'`.
+        warp_b: Second exponent. Shape `h x d'`.
+        component_sd: Standard deviations `sc` of the shared components (`discovery.meta.components`). Shape `h x c`.
         signal: Standard deviation `sg` of the residual GP. Shape `h`.
         noise: Standard deviation `sn` of the observation noise. Shape `h`.
         offset: Prior mean `b0`. Shape `h`.
@@ -40,6 +42,7 @@ class Members:
     inverse_lengthscale: Tensor
     warp_a: Tensor
     warp_b: Tensor
+    component_sd: Tensor
     signal: Tensor
     noise: Tensor
     offset: Tensor
@@ -52,6 +55,11 @@ class Members:
     def n_members(self) -> int:
         """Number of members `h`."""
         return int(self.signal.shape[0])
+
+    @property
+    def prior_variance(self) -> Tensor:
+        """Prior variance of the latent outcome at one point, features left out. Shape `h`."""
+        return self.signal.square() + self.offset_sd.square() + self.component_sd.square().sum(-1)
 
     @property
     def is_warped(self) -> bool:
@@ -79,6 +87,7 @@ class Members:
         column = scale[..., None] if scale.ndim else scale
         return replace(
             self,
+            component_sd=self.component_sd * column,
             signal=self.signal * scale,
             noise=self.noise * scale,
             offset=location + self.offset * scale,
@@ -86,12 +95,6 @@ class Members:
             slope=self.slope * column,
             slope_sd=self.slope_sd * column,
         )
-
-    def repeat(self, times: int) -> Members:
-        """Repeat all members `times` times in a row (member-major last), priors renormalized."""
-        index = torch.arange(self.n_members, device=self.signal.device).repeat(times)
-        repeated = self[index]
-        return replace(repeated, log_prior=torch.log_softmax(repeated.log_prior, dim=0))
 
 
 def concatenate(parts: Sequence[Members]) -> Members:
@@ -104,6 +107,7 @@ def concatenate(parts: Sequence[Members]) -> Members:
 def plain_members(geometry: Geometry, lengthscale: Tensor, n_features: int = 0, **values: Tensor) -> Members:
     """Assemble members from values of shape `h`; whatever is not given is absent from the model."""
     h, d = lengthscale.shape[0], geometry.column_scale.shape[0]
+    nothing = lengthscale.new_zeros(h, geometry.components.n_components)
     zeros, ones = lengthscale.new_zeros(h), lengthscale.new_ones(h, d)
     none = lengthscale.new_zeros(h, n_features)
     prior = values.get("log_prior", zeros)
@@ -111,6 +115,7 @@ def plain_members(geometry: Geometry, lengthscale: Tensor, n_features: int = 0, 
         inverse_lengthscale=geometry.inverse_lengthscales(lengthscale),
         warp_a=values.get("warp_a", ones),
         warp_b=values.get("warp_b", ones),
+        component_sd=values.get("component_sd", nothing),
         signal=values["signal"],
         noise=values["noise"],
         offset=values.get("offset", zeros),

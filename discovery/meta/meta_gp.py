@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from discovery.errors import CheckpointError, ConfigurationError, InputError
 from discovery.meta.bank import Bank
 from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
+from discovery.meta.components import Components
 from discovery.meta.features import SourceFeatures
+from discovery.meta.geometry import Geometry
 from discovery.meta.history_bank import from_history
-from discovery.meta.kernels import Geometry
 from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.members import Members
 from discovery.meta.no_transfer import no_transfer_members
@@ -46,6 +46,7 @@ class MetaGP:
     Attributes:
         members: The bank's members, standardized units.
         features: What the members' means and slopes refer to.
+        components: Correlation functions that the members share.
         scale: What standardized units mean for this campaign's outcome.
         device: Where it lives.
         trust: What cross-fitting found about history, for a later refinement to start from; empty for the others.
@@ -54,6 +55,7 @@ class MetaGP:
 
     members: Members
     features: SourceFeatures
+    components: Components
     scale: OutcomeScale
     device: torch.device
     trust: Mapping[str, Tensor] = field(default_factory=dict)
@@ -105,6 +107,7 @@ class MetaGP:
         return cls(
             members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
             features=SourceFeatures(**{f.name: tensors[f"features.{f.name}"] for f in fields(SourceFeatures)}),
+            components=Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)}),
             scale=OutcomeScale(**checkpoint.meta.details["scale"]),
             device=torch.device(device),
             trust=trust,
@@ -112,32 +115,53 @@ class MetaGP:
         )
 
     def adapt(self, support: Support) -> Adapted:
-        """Condition every member on a support.
+        """Condition every member on a support, told with every scale.
+
+        A scale divides outcomes and leaves covariances alone, so one factorization per member serves all scales.
 
         Args:
             support: Measurements, raw units; may hold none. With an anchored scale and none, densities are in
-                standardized units.
+                units of one.
 
         Returns:
-            The adapted bank; order of the measurements changes nothing but the order of the one-step densities.
+            Members times scales; order of the measurements changes nothing but the order of the one-step densities.
         """
         n = int(support.y.shape[0])
-        locations, scales = self.scale.grid(float(support.y[0]) if n else 0.0)
-        repeated = self.members.repeat(len(scales)) if len(scales) > 1 else self.members
-        each = self.members.n_members
-        location = torch.as_tensor(np.repeat(locations, each), dtype=torch.float64, device=self.device)
-        scale = torch.as_tensor(np.repeat(scales, each), dtype=torch.float64, device=self.device)
-        members = repeated.in_units(location, scale)
-        bank = Bank(members, self.features, support.X, support.y, support.yvar)
-        steps = bank.one_step_log_densities()
+        grid = self.scale.grid(float(support.y[0]) if n else 0.0)
+        scales = torch.as_tensor(grid.scales, dtype=torch.float64, device=self.device)
+        prior = torch.as_tensor(grid.log_prior, dtype=torch.float64, device=self.device)
+        steps = self._steps(support, grid.location, scales)
         if self.scale.is_anchored and n:
-            steps = torch.cat([torch.zeros_like(steps[:, :1]), steps[:, 1:]], dim=1)
-        return Adapted(model=bank, log_prior=members.log_prior, log_steps=steps)
+            steps = torch.cat([torch.zeros_like(steps[..., :1]), steps[..., 1:]], dim=-1)
+        h = self.members.n_members
+
+        def condition(index: Tensor) -> Bank:
+            location = scales.new_full(index.shape, grid.location)
+            members = self.members[index % h].in_units(location, scales[index // h])
+            return Bank(members, self.features, self.components, support.X, support.y, support.yvar)
+
+        log_prior = (prior[:, None] + self.members.log_prior).reshape(-1)
+        return Adapted(log_prior, steps.reshape(len(log_prior), n), condition)
+
+    def _steps(self, support: Support, location: float, scales: Tensor) -> Tensor:
+        """One-step log densities per raw unit. Shape `k x h x n`."""
+        shape = (self.members.n_members, len(support.y))
+        if support.yvar is None:
+            Y = ((support.y - location) / scales[:, None])[:, None, :].expand(-1, *shape)
+            bank = Bank(self.members, self.features, self.components, support.X, Y)
+            return bank.one_step_log_densities() - scales.log()[:, None, None]
+        each = []  # known noise is not scaled, so every scale needs factors of its own
+        for scale in scales:
+            members = self.members.in_units(scale.new_tensor(location), scale)
+            bank = Bank(members, self.features, self.components, support.X, support.y, support.yvar)
+            each.append(bank.one_step_log_densities().expand(shape))
+        return torch.stack(each)
 
     def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
         """Write the learner down."""
         tensors = {f"members.{f.name}": getattr(self.members, f.name) for f in fields(Members)}
         tensors |= {f"features.{f.name}": getattr(self.features, f.name) for f in fields(SourceFeatures)}
+        tensors |= {f"components.{f.name}": getattr(self.components, f.name) for f in fields(Components)}
         tensors |= {f"trust.{name}": value for name, value in self.trust.items()}
         scale = {f.name: getattr(self.scale, f.name) for f in fields(OutcomeScale)}
         details, scores = meta.details | {"scale": scale}, dict(self.scores) | meta.scores
@@ -147,7 +171,8 @@ class MetaGP:
     def _without_transfer(cls, setting: Setting) -> MetaGP:
         geometry = Geometry.of(setting.space, setting.device)
         features = SourceFeatures.empty(setting.space.n_dims, setting.device)
-        return cls(no_transfer_members(geometry), features, setting.scale, torch.device(setting.device))
+        device = torch.device(setting.device)
+        return cls(no_transfer_members(geometry), features, geometry.components, setting.scale, device)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MetaGP:
@@ -162,7 +187,7 @@ class MetaGP:
             on_step=setting.on_step,
         )
         device = torch.device(setting.device)
-        return cls(learned.members, learned.features, own, device, learned.trust, learned.scores)
+        return cls(learned.members, learned.features, geometry.components, own, device, learned.trust, learned.scores)
 
     @classmethod
     def _from_simulator(cls, distribution: TaskDistribution, setting: Setting) -> MetaGP:
@@ -174,7 +199,7 @@ class MetaGP:
         own = distribution.sample(N_OWN_TASKS, N_OWN_POINTS, generator, setting.device)
         geometry = Geometry.of(setting.space, setting.device)
         members, features = from_simulator(_own_units(shared), _own_units(own), geometry, on_step=setting.on_step)
-        return cls(members, features, setting.scale, torch.device(setting.device))
+        return cls(members, features, geometry.components, setting.scale, torch.device(setting.device))
 
 
 def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:

@@ -10,7 +10,7 @@ import math
 import torch
 
 from discovery.meta.fitting import lengthscale_location
-from discovery.meta.kernels import Geometry
+from discovery.meta.geometry import Geometry
 from discovery.meta.members import Members, plain_members
 
 N_COLD = 128  # members of the bank

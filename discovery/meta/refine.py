@@ -92,7 +92,7 @@ def _held_out_one(learner: MetaGP, index: int, task: Task) -> float:
     adapted = blind.adapt(Support.of(task.X[support], task.Y[support, 0], None, learner.device))
     log_weights = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     mean, variance = adapted.model.marginals(torch.as_tensor(task.X[query], device=learner.device))
-    sd = (variance + adapted.model.members.noise.square()[:, None]).sqrt()
+    sd = (variance + adapted.model.noise_sd.square()[:, None]).sqrt()
     y = torch.as_tensor(task.Y[query, 0], device=learner.device)
     density = torch.distributions.Normal(mean, sd).log_prob(y) + log_weights[:, None]
     return -float(torch.logsumexp(density, dim=0).mean())

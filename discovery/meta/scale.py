@@ -1,7 +1,8 @@
 """Location and scale of an outcome: never estimated from the campaign's own measurements (DESIGN 4.3).
 
 They come from the outcome's stated range, else from history, else from a grid of scales anchored at the first
-measurement, which is then conditioned on but not scored.
+measurement, which is then conditioned on but not scored. In every case a member is told with several scales, and the
+evidence says which one this task has: a sister whose yields reach half as far is still a sister.
 """
 
 from __future__ import annotations
@@ -14,7 +15,25 @@ import numpy as np
 from discovery.tasks.task import Task
 
 LEAST_SPREAD = 1e-9  # of the largest outcome: what varies less is rounding
-GRID_DECADES = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5)  # scale members: 10^k times the first measurement's magnitude
+FACTORS = ((0.35, 0.1), (0.6, 0.2), (1.0, 0.5), (1.6, 0.2))  # a known scale is not this task's: factor and prior weight
+PER_DECADE = 6  # scales of the anchored grid
+DECADES = (-4.0, 3.0)  # its reach, in powers of ten of the first measurement's magnitude
+TYPICAL, SPREAD = -0.5, 0.7  # log10 of the scale that is most expected, and how sharply (a Cauchy's centre and width)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Scales that every member is told with.
+
+    Attributes:
+        location: Raw outcome that stands for zero.
+        scales: Raw units per standardized unit. Shape `k`.
+        log_prior: Log prior weight of each scale; normalized. Shape `k`.
+    """
+
+    location: float
+    scales: np.ndarray
+    log_prior: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -36,20 +55,20 @@ class OutcomeScale:
         """Whether the first measurement has to fix the scale."""
         return self.scale is None
 
-    def grid(self, first: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return locations and scales of the scale members.
+    def grid(self, first: float) -> Grid:
+        """Return the scales that members are told with: a scale is a random effect of the task.
 
         Args:
             first: The first measurement, raw units; used only when anchored.
-
-        Returns:
-            Two arrays of shape `k`; `k` is one unless anchored.
         """
         if self.location is not None and self.scale is not None:
-            return np.array([self.location]), np.array([self.scale])
+            factors, weights = np.array(FACTORS).T
+            return Grid(self.location, self.scale * factors, np.log(weights))
         magnitude = abs(first) if first != 0 else 1.0
-        scales = magnitude * 10.0 ** np.asarray(GRID_DECADES)
-        return np.full_like(scales, first), scales
+        low, high = DECADES
+        decades = np.linspace(low, high, round((high - low) * PER_DECADE) + 1)
+        weights = 1 / (1 + ((decades - TYPICAL) / SPREAD) ** 2)
+        return Grid(first, magnitude * 10.0**decades, np.log(weights / weights.sum()))
 
 
 def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]) -> OutcomeScale:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import fit_tasks, source_features
-from discovery.meta.kernels import Geometry
+from discovery.meta.geometry import Geometry
 from discovery.meta.members import Members, concatenate, plain_members
 from discovery.tasks.task import TaskBatch
 

@@ -27,7 +27,10 @@ def by_hand(bank, h, X_test):
 
     def kernel(a, b):
         Fa, Fb = bank.features(a), bank.features(b)
-        return m.signal[h] ** 2 * matern(z(a), z(b)) + m.offset_sd[h] ** 2 + Fa @ torch.diag(m.slope_sd[h] ** 2) @ Fb.T
+        K = m.signal[h] ** 2 * matern(z(a), z(b)) + m.offset_sd[h] ** 2 + Fa @ torch.diag(m.slope_sd[h] ** 2) @ Fb.T
+        for factor, sd in zip(bank.components.factor, m.component_sd[h], strict=True):
+            K = K + sd**2 * matern(a * factor, b * factor)
+        return K
 
     def mean(a):
         return m.offset[h] + bank.features(a) @ m.slope[h]
@@ -43,8 +46,8 @@ def by_hand(bank, h, X_test):
 
 
 @pytest.fixture
-def bank(members, features, support):
-    return Bank(members, features, *support)
+def bank(members, components, features, support):
+    return Bank(members, features, components, *support)
 
 
 def test_posterior_equals_a_gp_by_hand(bank, space):
@@ -62,33 +65,33 @@ def test_posterior_equals_a_gp_by_hand(bank, space):
         torch.testing.assert_close(bank.log_evidence()[h], evidence, rtol=1e-8, atol=1e-8)
 
 
-def test_one_step_densities_multiply_to_the_evidence(members, features, support):
+def test_one_step_densities_multiply_to_the_evidence(members, components, features, support):
     """Each one-step density is what a bank with the measurements before it predicts."""
     X, y = support
-    whole = Bank(members, features, X, y)
+    whole = Bank(members, features, components, X, y)
     for t in range(5):
-        before = Bank(members, features, X[:t], y[:t])
+        before = Bank(members, features, components, X[:t], y[:t])
         post = before.posterior(X[t : t + 1], observation_noise=True)
         density = torch.distributions.Normal(post.mean[:, 0, 0], post.variance[:, 0, 0].sqrt()).log_prob(y[t])
         torch.testing.assert_close(whole.one_step_log_densities()[:, t], density, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(whole.one_step_log_densities().sum(1), whole.log_evidence())
 
 
-def test_order_changes_neither_evidence_nor_posterior(members, features, support):
+def test_order_changes_neither_evidence_nor_posterior(members, components, features, support):
     """Measurements are a set."""
     X, y = support
     order = torch.tensor([3, 0, 4, 1, 2])
-    one, other = Bank(members, features, X, y), Bank(members, features, X[order], y[order])
+    one, other = Bank(members, features, components, X, y), Bank(members, features, components, X[order], y[order])
 
     torch.testing.assert_close(one.log_evidence(), other.log_evidence())
     torch.testing.assert_close(one.posterior(X[:2] * 0.9).mean, other.posterior(X[:2] * 0.9).mean)
 
 
-def test_batch_equals_stack_of_singles(members, features, support, bank):
+def test_batch_equals_stack_of_singles(members, components, features, support, bank):
     """A bank of eight members is eight banks of one."""
     x = support[0][:3] * 0.8
     for h in range(8):
-        single = Bank(members[torch.tensor([h])], features, *support)
+        single = Bank(members[torch.tensor([h])], features, components, *support)
         torch.testing.assert_close(single.posterior(x).mean[0], bank.posterior(x).mean[h])
         torch.testing.assert_close(single.log_evidence()[0], bank.log_evidence()[h])
 
@@ -115,9 +118,11 @@ def test_features_may_be_given(bank):
     torch.testing.assert_close(variance, variance_too)
 
 
-def test_zero_measurements_give_the_prior(members, features):
+def test_zero_measurements_give_the_prior(members, components, features):
     """An empty support is a valid one."""
-    bank = Bank(members, features, torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))
+    bank = Bank(
+        members, features, components, torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
+    )
     X = torch.rand(3, 5, dtype=torch.float64)
 
     posterior = bank.posterior(X)
@@ -127,11 +132,11 @@ def test_zero_measurements_give_the_prior(members, features):
     assert bank.log_evidence().shape == (8,) and not bank.log_evidence().any()
 
 
-def test_conditioning_equals_building_anew(members, features, support):
+def test_conditioning_equals_building_anew(members, components, features, support):
     """`condition_on_observations` is the bank of all measurements."""
     X, y = support
-    grown = Bank(members, features, X[:3], y[:3]).condition_on_observations(X[3:], y[3:, None])
-    whole = Bank(members, features, X, y)
+    grown = Bank(members, features, components, X[:3], y[:3]).condition_on_observations(X[3:], y[3:, None])
+    whole = Bank(members, features, components, X, y)
     torch.testing.assert_close(grown.log_evidence(), whole.log_evidence())
     torch.testing.assert_close(grown.posterior(X * 0.7).mean, whole.posterior(X * 0.7).mean)
 
@@ -159,9 +164,9 @@ def test_single_points_have_the_shape_of_joint_ones(bank, leading):
         torch.testing.assert_close(one.variance, two.variance[..., :1, :], rtol=1e-6, atol=1e-8)
 
 
-def test_gradients_are_those_of_finite_differences(members, features, support):
+def test_gradients_are_those_of_finite_differences(members, components, features, support):
     """The posterior is differentiable in its inputs, through warp, kernel and features."""
-    bank = Bank(members, features, *support)
+    bank = Bank(members, features, components, *support)
     x = (0.2 + 0.6 * torch.rand(2, 1, 1, 5, dtype=torch.float64)).requires_grad_(True)
     assert torch.autograd.gradcheck(lambda v: bank.posterior(v).mean, (x,), atol=1e-5)
     assert torch.autograd.gradcheck(lambda v: bank.posterior(v).variance, (x,), atol=1e-5)
@@ -187,7 +192,7 @@ def test_botorch_acquisitions_work_unmodified(bank, kind):
 
 def test_optimizer_of_botorch_climbs(bank):
     """`optimize_acqf` runs on one member's acquisition as on any BoTorch model."""
-    single = Bank(bank.members[torch.tensor([0])], bank.features, bank.X[0], bank.Y[0])
+    single = Bank(bank.members[torch.tensor([0])], bank.features, bank.components, bank.X[0], bank.Y[0])
 
     class Reduced(LogExpectedImprovement):
         def forward(self, X):
@@ -198,18 +203,18 @@ def test_optimizer_of_botorch_climbs(bank):
     assert x.shape == (1, 5) and torch.isfinite(value)
 
 
-def test_known_noise_adds_to_the_members_noise(members, features, support):
+def test_known_noise_adds_to_the_members_noise(members, components, features, support):
     """Given variances make measurements count less."""
     X, y = support
-    noisy = Bank(members, features, X, y, torch.full((5,), 100.0, dtype=torch.float64))
-    plain = Bank(members, features, X, y)
+    noisy = Bank(members, features, components, X, y, torch.full((5,), 100.0, dtype=torch.float64))
+    plain = Bank(members, features, components, X, y)
     assert (noisy.marginals(X)[1] > plain.marginals(X)[1]).all()
 
 
-def test_wrong_shapes_are_refused(members, features, support):
+def test_wrong_shapes_are_refused(members, components, features, support):
     """Columns and rows that do not fit are named."""
     X, y = support
     with pytest.raises(ShapeError, match="one outcome per row"):
-        Bank(members, features, X, y[:3])
+        Bank(members, features, components, X, y[:3])
     with pytest.raises(ShapeError, match="5 columns"):
-        Bank(members, features, X, y).posterior(torch.rand(2, 9, dtype=torch.float64))
+        Bank(members, features, components, X, y).posterior(torch.rand(2, 9, dtype=torch.float64))

@@ -1,0 +1,119 @@
+"""Correlation functions that all members of a bank share: main effects, one per block, and Tanimoto for molecules.
+
+Members differ in how much of each they hold (`Members.component_sd`), so a pool's correlations are computed once for a
+whole bank. A sum of main effects is what factorial experiments mostly follow: what a good ligand is with one base is
+mostly a good ligand with another, which the product of the Matern kernel alone has to learn anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from discovery.meta.kernels import matern52, squared_distance, tanimoto
+
+if TYPE_CHECKING:
+    from discovery.space.space import SearchSpace
+
+MAIN_EFFECT_LENGTHSCALE = 0.5  # of a block's unit distance: nearly free levels, smooth numbers
+MOST_BLOCKS = 12  # spaces with more blocks have one component for all main effects together
+MOLECULE = "molecule"  # kind of a block of fingerprint counts
+
+
+@dataclass(frozen=True)
+class Components:
+    """Shared correlation functions; each is one at distance zero.
+
+    Attributes:
+        factor: Factor per column and component; zero where the component does not look. Shape `c x d`.
+        is_tanimoto: Whether a component compares counts. Shape `c`; boolean.
+        smooth: Columns that the members' own Matern kernels see: all but fingerprints. Shape `d'`; integer.
+    """
+
+    factor: Tensor
+    is_tanimoto: Tensor
+    smooth: Tensor
+
+    @classmethod
+    def of(cls, space: SearchSpace, device: torch.device | str = "cpu") -> Components:
+        """Read the components of a space: Tanimoto per molecule, a main effect per other block."""
+        rows, tanimoto = [], []
+        plain = [block for block in space.blocks if block.kind != MOLECULE]
+        for block in space.blocks:
+            row = torch.zeros(space.n_dims, dtype=torch.float64)
+            width = block.stop - block.start
+            if block.kind == MOLECULE:
+                row[block.start : block.stop] = 1.0
+            elif 1 < len(plain) <= MOST_BLOCKS:  # the main effect of an only block would be the whole
+                row[block.start : block.stop] = (0.5 if block.is_one_hot else 1 / width) ** 0.5
+                row /= MAIN_EFFECT_LENGTHSCALE
+            else:
+                continue
+            rows.append(row)
+            tanimoto.append(block.kind == MOLECULE)
+        smooth = [c for block in plain for c in range(block.start, block.stop)]
+        return cls(
+            factor=torch.stack(rows).to(device)
+            if rows
+            else torch.zeros(0, space.n_dims, dtype=torch.float64).to(device),
+            is_tanimoto=torch.tensor(tanimoto, dtype=torch.bool, device=device),
+            smooth=torch.tensor(smooth, dtype=torch.long, device=device),
+        )
+
+    @property
+    def n_components(self) -> int:
+        """Number of components `c`."""
+        return int(self.factor.shape[0])
+
+    @cached_property
+    def _columns(self) -> list[Tensor]:
+        return [torch.nonzero(row)[:, 0] for row in self.factor]
+
+    @cached_property
+    def _is_all_smooth(self) -> bool:
+        return len(self.smooth) == self.factor.shape[1]
+
+    def to(self, device: torch.device | str) -> Components:
+        """Return the components on a device."""
+        return Components(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def smooth_columns(self, X: Tensor) -> Tensor:
+        """Pick the columns that Matern kernels see. Shape `* x d` to `* x d'`."""
+        return X if self._is_all_smooth else X[..., self.smooth]
+
+    def __call__(self, A: Tensor, B: Tensor) -> Tensor:
+        """Evaluate all components.
+
+        Args:
+            A: Encoded configurations. Shape `* x n x d`.
+            B: Encoded configurations. Shape `* x m x d`.
+
+        Returns:
+            Correlations. Shape `c x * x n x m`.
+        """
+        parts = []
+        for columns, row, is_tanimoto in zip(self._columns, self.factor, self.is_tanimoto.tolist(), strict=True):
+            a, b = A[..., columns] * row[columns], B[..., columns] * row[columns]
+            parts.append(tanimoto(a, b) if is_tanimoto else matern52(squared_distance(a, b)))
+        return torch.stack(parts)
+
+
+def weighted(weights: Tensor, correlations: Tensor) -> Tensor:
+    """Sum components with one set of weights per member.
+
+    Args:
+        weights: Variances. Shape `h x c`.
+        correlations: What `Components` gives. Shape `c x * x (1 | h) x n x m`.
+
+    Returns:
+        Covariances. Shape `* x h x n x m`.
+    """
+    c, *batch, own, n, m = correlations.shape
+    if own > 1:  # every member looks at other points
+        return (weights.T.reshape(c, *[1] * len(batch), -1, 1, 1) * correlations).sum(0)
+    total = (weights @ correlations.reshape(c, -1)).reshape(weights.shape[0], *batch, n, m)
+    return total.movedim(0, -3)

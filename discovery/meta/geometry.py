@@ -1,0 +1,64 @@
+"""How encoded columns form blocks, for the Matern kernel that every member has of its own.
+
+A categorical block counts as one dimension: one-hot columns are scaled so that two different levels lie at distance
+one, descriptor columns so that the block's largest distance is about one. Each block has one lengthscale. Fingerprint
+blocks are not part of it: `discovery.meta.components` compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from discovery.meta.components import MOLECULE, Components
+
+if TYPE_CHECKING:
+    from discovery.space.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the smooth columns (all but fingerprints) form blocks.
+
+    Attributes:
+        column_scale: Factor that brings each column to its block's unit distance. Shape `d'`.
+        block_of_column: Index of each column's block. Shape `d'`; integer.
+        is_numeric: True for columns that hold a number which a warp may bend. Shape `d'`.
+        n_blocks: Number of blocks.
+        components: What all members share.
+    """
+
+    column_scale: Tensor
+    block_of_column: Tensor
+    is_numeric: Tensor
+    n_blocks: int
+    components: Components
+
+    @classmethod
+    def of(cls, space: SearchSpace, device: torch.device | str = "cpu") -> Geometry:
+        """Read the blocks of a space."""
+        scale, index, numeric = [], [], []
+        blocks = [block for block in space.blocks if block.kind != MOLECULE]
+        for i, block in enumerate(blocks):
+            width = block.stop - block.start
+            scale += [0.5**0.5 if block.is_one_hot else width**-0.5] * width
+            index += [i] * width
+            numeric += [block.kind != "categorical"] * width
+        return cls(
+            column_scale=torch.tensor(scale, dtype=torch.float64, device=device),
+            block_of_column=torch.tensor(index, dtype=torch.long, device=device),
+            is_numeric=torch.tensor(numeric, dtype=torch.bool, device=device),
+            n_blocks=len(blocks),
+            components=Components.of(space, device),
+        )
+
+    def columns(self, per_block: Tensor) -> Tensor:
+        """Spread values per block over the columns. Shape `* x n_blocks` to `* x d'`."""
+        return per_block[..., self.block_of_column]
+
+    def inverse_lengthscales(self, lengthscales: Tensor) -> Tensor:
+        """Turn lengthscales per block into factors per column. Shape `* x n_blocks` to `* x d'`."""
+        return self.column_scale / self.columns(lengthscales)
