@@ -1,0 +1,232 @@
+"""Families of measured campaigns that the benchmark replays, each task with the tables of other groups as its history.
+
+A task's own group never teaches it: the chlorides of a halide go together, the halides of a ring, the plates of a
+library. Campaign files are made in memory; their tables lie in the cache, cleaned as `tables` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from discovery.campaign import CampaignSpec
+from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.evaluation.bench.datasets import FamilySource, family_sources
+from discovery.evaluation.bench.specs import campaign_spec
+from discovery.evaluation.bench.tables import CONTEXT, TaskTable, as_history, read_task
+
+Split = Literal["development", "reported"]
+
+DEVELOPMENT = (
+    "deoxyfluorination",
+    "merck_nanomole_cn",
+    "nicolit",
+    "ch_arylation_scope",
+    "hitea_pfizer",
+    "electrolyte_conductivity",
+    "polymer_electrolytes",
+    "mpea_mechanical",
+    "perovskite_crystallisation",
+    "liquid_handling",
+    "cn_flow_cases",
+)
+"""Families that settings are chosen on."""
+
+REPORTED = (
+    "buchwald_hartwig",
+    "suzuki_perera",
+    "suzuki_flow_cases",
+    "suzuki_reizman",
+    "oer_plates",
+    "pvlab_campaigns",
+    "olympus_flow_and_lab",
+    "direct_arylation",
+    "moleculeace",
+)
+"""Families that figures are reported on: no setting is chosen there. The four cases of `suzuki_reizman` stand for
+`suzuki_flow_cases`, which holds them too, where only the checkout is at hand."""
+
+SPLITS: Mapping[str, tuple[str, ...]] = {"development": DEVELOPMENT, "reported": REPORTED}
+SINGLES = ("pvlab_campaigns", "olympus_flow_and_lab", "direct_arylation", "opv_photodegradation")
+"""Families whose tables are unrelated campaigns (or share rows, as the photodegradation pair does): no history."""
+NO_CAMPAIGNS = ("molecule_properties",)
+MIN_CANDIDATES = 20
+MIN_HISTORY_ROWS = 3
+
+
+@dataclass(frozen=True)
+class BenchTask:
+    """One measured campaign.
+
+    Attributes:
+        family: Name of its family.
+        name: Name of the task.
+        group: Tasks of one group are left out together.
+        spec: The campaign: candidates are its own table with outcomes, history the tables of other groups.
+        n_candidates: Number of distinct configurations.
+        history: Names of the tasks in the history, in its order.
+    """
+
+    family: str
+    name: str
+    group: str
+    spec: CampaignSpec
+    n_candidates: int
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """Measured campaigns that belong together.
+
+    Attributes:
+        name: Name of the family.
+        title: What it is, in one line.
+        kind: What is measured: `reaction yield`, `composition`, `bioactivity`, ….
+        tasks: Its campaigns.
+        skipped: Why tables were left out, by their name.
+    """
+
+    name: str
+    title: str
+    kind: str
+    tasks: tuple[BenchTask, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Names of the tasks that are left out together, by group."""
+        named = sorted({task.group for task in self.tasks})
+        return {group: tuple(task.name for task in self.tasks if task.group == group) for group in named}
+
+
+def family_names(split: Split | None = None) -> tuple[str, ...]:
+    """Return the families that are at hand, those of a split only where one is given."""
+    at_hand = [name for name in family_sources() if name not in NO_CAMPAIGNS]
+    wanted = SPLITS[split] if split else at_hand
+    return tuple(name for name in wanted if name in at_hand)
+
+
+def load_families(names: Sequence[str] | None = None, *, split: Split | None = None) -> list[Family]:
+    """Load families with a campaign for each task.
+
+    Args:
+        names: Families to load; default all that are at hand.
+        split: Only families of `development` or `reported`.
+
+    Returns:
+        Families in the order of the names; a family without any usable task has none, and says why under `skipped`.
+
+    Raises:
+        ConfigurationError: If a family is unknown, not at hand, or not of the split.
+        InputError: If a table cannot be read.
+    """
+    known = family_names(split)
+    wanted = known if names is None else tuple(dict.fromkeys(names))
+    for name in wanted:
+        if name not in known:
+            of_split = f" of the split {split}" if split else ""
+            raise ConfigurationError(
+                f"Each family must be one that is at hand{of_split}; got {name!r}, and there are {', '.join(known)}.",
+                "More families lie in the folder that DISCOVERY_DATASETS names.",
+            )
+    sources = family_sources()
+    return [_family(sources[name]) for name in wanted]
+
+
+def _family(source: FamilySource) -> Family:
+    """Make the campaigns of a family."""
+    skipped: dict[str, str] = {}
+    tables: dict[str, TaskTable] = {}
+    for task in source.tasks:
+        table = read_task(task, CONTEXT.get(source.name))
+        reason = "it has no outcome with a goal" if table is None else _why_not(table)
+        if table is None or reason:
+            skipped[task.name] = reason
+        else:
+            tables[task.name] = table
+    tasks = []
+    for table in tables.values():
+        try:
+            tasks.append(_bench_task(source, table, tables))
+        except NotSupportedError as error:
+            skipped[table.name] = error.message
+    return Family(source.name, source.title, source.kind, tuple(tasks), skipped)
+
+
+def _why_not(table: TaskTable) -> str:
+    """Return why a table is no pool to search; empty where it is."""
+    if not table.frame[table.outcome.name].nunique() > 1:
+        return "its outcome does not vary"
+    n_distinct = table.varying().n_distinct
+    if n_distinct < MIN_CANDIDATES:
+        return f"it has {n_distinct} distinct configurations, and a pool must have {MIN_CANDIDATES}"
+    return ""
+
+
+def _bench_task(source: FamilySource, table: TaskTable, tables: Mapping[str, TaskTable]) -> BenchTask:
+    """Make the campaign of one task.
+
+    Raises:
+        NotSupportedError: If it has a parameter that cannot be encoded yet.
+    """
+    own = table.varying()
+    group = group_of(source.name, table)
+    kin = {} if source.name in SINGLES else _kin(source, own, group, tables)
+    return BenchTask(source.name, table.name, group, campaign_spec(source, own, kin), own.n_distinct, tuple(kin))
+
+
+def _kin(source: FamilySource, own: TaskTable, group: str, tables: Mapping[str, TaskTable]) -> dict[str, pd.DataFrame]:
+    """Return the rows of tasks of other groups in the columns of a campaign, by task."""
+    by_name = {task.name: task for task in source.tasks}
+    kin = {}
+    for other in tables.values():
+        if group_of(source.name, other) == group or not _comparable(own, other):
+            continue
+        is_held = own.context is not None and other.context is not None
+        held = read_task(by_name[other.name], CONTEXT.get(source.name), own.context) if is_held else other
+        rows = None if held is None else as_history(held, own)
+        if rows is not None and len(rows) >= MIN_HISTORY_ROWS:
+            kin[other.name] = rows
+    return kin
+
+
+def _comparable(own: TaskTable, other: TaskTable) -> bool:
+    """Say whether two tables write amounts in the same unit."""
+    return all(own.facts.get(key) == other.facts.get(key) for key in ("concentration_unit", "ratio_type"))
+
+
+def _perera_group(table: TaskTable) -> str:
+    pieces = ("chloro", "bromo", "iodo", "triflate_")
+    name = table.name
+    if name.endswith("2d"):
+        return "boronic"
+    return next(piece.strip("_") for piece in pieces if piece in name)
+
+
+def _scaffold(table: TaskTable) -> str:
+    name = table.name
+    ring = next((piece for piece in ("trifluoromethyl", "methoxy", "ethyl") if piece in name), "")
+    return ring or f"{name.partition('_')[0]}-pyridine"
+
+
+def _flow_case(table: TaskTable) -> str:
+    return "case_1" if table.name == "baumgartner_2018" else table.name.removeprefix("reizman_")
+
+
+GROUPS: Mapping[str, Callable[[TaskTable], str]] = {
+    "buchwald_hartwig": _scaffold,
+    "suzuki_perera": _perera_group,
+    "suzuki_flow_cases": _flow_case,
+    "merck_nanomole_cn": lambda table: table.name.split("_")[1],
+    "moleculeace": lambda table: table.name.partition("_")[0].lower(),
+}
+"""How the tasks of a family are left out together; elsewhere each task is a group of its own."""
+
+
+def group_of(family: str, table: TaskTable) -> str:
+    """Return the group of a task."""
+    return GROUPS.get(family, lambda table: table.name)(table)

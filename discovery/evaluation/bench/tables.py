@@ -1,0 +1,129 @@
+"""Published tables into tables of campaigns: one outcome, only what can be varied, blanks and context dealt with.
+
+The rules look at inputs alone, never at outcomes:
+
+* a blank category is the category `none`; a row with a blank number, or without the outcome, is left out;
+* a context column (a temperature at which conductivity is compared, say) is held at its most frequent value;
+* a column that does not vary is left out; a column where the authors state fractions and a sibling lacks is 0 there;
+* a censored outcome stays at its bound: what counts is the order, and there it ties with others at the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from discovery.evaluation.bench.datasets import Column, TaskSource
+from discovery.space.cells import is_blank, read_numbers
+
+NONE = "none"
+CONTEXT: Mapping[str, str] = {
+    "electrolyte_conductivity": "temperature",  # conductivity rises with it almost always
+    "polymer_electrolytes": "temperature",
+    "mpea_mechanical": "test_temperature",
+}
+CONTEXT_WIDTH = 1.0  # rows within this of the context's value count as being at it
+
+
+@dataclass(frozen=True, eq=False)
+class TaskTable:
+    """A table that can be replayed.
+
+    Attributes:
+        name: Name of the task.
+        columns: Parameters, in order.
+        outcome: What is measured.
+        frame: One row per measurement: parameters as numbers and text, then the outcome.
+        context: Value at which the context column was held, or None.
+        facts: What else the authors say.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    outcome: Column
+    frame: pd.DataFrame
+    context: float | None
+    facts: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters."""
+        return [column.name for column in self.columns]
+
+    @property
+    def fractions(self) -> set[str]:
+        """Parameters that are parts of a whole: where a table lacks one, none of it was used."""
+        return {column.name for column in self.columns if "fraction" in column.unit}
+
+    @property
+    def n_distinct(self) -> int:
+        """Number of distinct configurations."""
+        return len(self.frame[self.names].drop_duplicates())
+
+    def varying(self) -> TaskTable:
+        """Return the table without parameters that do not vary."""
+        kept = tuple(column for column in self.columns if self.frame[column.name].nunique() > 1)
+        frame = self.frame[[column.name for column in kept] + [self.outcome.name]]
+        return TaskTable(self.name, kept, self.outcome, frame, self.context, self.facts)
+
+
+def read_task(source: TaskSource, context: str | None, at: float | None = None) -> TaskTable | None:
+    """Read a published table as a table of a campaign.
+
+    Args:
+        source: The published table.
+        context: Column that is held at one value, or None.
+        at: That value; default the most frequent one.
+
+    Returns:
+        The table with all parameters that hold anything, or None where it has no outcome with a goal.
+    """
+    outcome = next((column for column in source.columns if column.role == "outcome" and column.goal), None)
+    if outcome is None:
+        return None
+    raw = source.read()
+    parameters = [c for c in source.columns if c.role == "parameter" and not is_blank(raw[c.name]).all()]
+    frame = pd.DataFrame({c.name: _cells(raw[c.name], c) for c in (*parameters, outcome)})
+    if context in frame:
+        at = _most_frequent(frame[context]) if at is None else at
+        frame = frame[(frame[context] - at).abs() <= CONTEXT_WIDTH]
+        parameters = [c for c in parameters if c.name != context]
+    frame = frame[[c.name for c in (*parameters, outcome)]].dropna().reset_index(drop=True)
+    facts = {key: str(value) for key, value in source.facts.items()}
+    return TaskTable(source.name, tuple(parameters), outcome, frame, at if context else None, facts)
+
+
+def as_history(table: TaskTable, campaign: TaskTable) -> pd.DataFrame | None:
+    """Return a sibling's rows in the columns of a campaign, or None where it cannot teach it anything.
+
+    A part of the whole that the sibling's authors did not use is 0; rows that use a part which the campaign does not
+    have are left out, for the campaign cannot make them.
+
+    Args:
+        table: The sibling.
+        campaign: The campaign, parameters that do not vary left out.
+    """
+    parts = table.fractions | campaign.fractions
+    lacking = set(campaign.names) - set(table.names)
+    if table.outcome.name != campaign.outcome.name or lacking - parts:
+        return None
+    foreign = sorted((table.fractions - campaign.fractions) & set(table.names))
+    usable = (table.frame[foreign].to_numpy(dtype=float) <= 1e-9).all(axis=1)
+    filled = table.frame[usable].assign(**dict.fromkeys(lacking, 0.0))
+    return filled[[*campaign.names, campaign.outcome.name]].reset_index(drop=True) if len(filled) else None
+
+
+def _cells(cells: pd.Series, column: Column) -> pd.Series:
+    """Return a column as numbers, NaN where a cell is none, or as text, `none` where it is blank."""
+    if column.kind == "continuous":
+        return pd.Series(read_numbers(cells)[0], index=cells.index)
+    return cells.astype(str).str.strip().mask(is_blank(cells), NONE)
+
+
+def _most_frequent(values: pd.Series) -> float:
+    """Return the whole number that most values round to."""
+    rounded, counts = np.unique(values.dropna().round(), return_counts=True)
+    return float(rounded[counts.argmax()])
