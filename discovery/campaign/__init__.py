@@ -12,6 +12,15 @@ from discovery.campaign.constraints import (
     SimplexConstraint,
     parse_linear,
 )
+from discovery.campaign.experience import (
+    CampaignRef,
+    Experience,
+    FileRef,
+    SimulatorRef,
+    held_in,
+    history_file,
+    history_name,
+)
 from discovery.campaign.files import check_files, dump_spec, load_spec, write_template
 from discovery.campaign.parameters import (
     CategoricalParameter,
@@ -23,13 +32,10 @@ from discovery.campaign.parameters import (
 )
 from discovery.campaign.sections import (
     Budget,
-    CampaignRef,
-    Experience,
     HypothesisRef,
     Objective,
     Outcome,
     SimulatorExperiment,
-    SimulatorRef,
     TableExperiment,
 )
 from discovery.campaign.spec import MAX_PRODUCT, CampaignSpec
@@ -47,6 +53,7 @@ __all__ = [
     "DiscreteParameter",
     "ExcludeConstraint",
     "Experience",
+    "FileRef",
     "HypothesisRef",
     "LinearConstraint",
     "MoleculeParameter",
@@ -61,6 +68,9 @@ __all__ = [
     "check_files",
     "check_supported",
     "dump_spec",
+    "held_in",
+    "history_file",
+    "history_name",
     "load_spec",
     "parse_linear",
     "write_template",

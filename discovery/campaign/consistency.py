@@ -13,6 +13,7 @@ from discovery.campaign.constraints import (
     LinearConstraint,
     SimplexConstraint,
 )
+from discovery.campaign.experience import held_in, history_file, history_name
 from discovery.campaign.parameters import (
     CategoricalParameter,
     ContinuousParameter,
@@ -46,6 +47,7 @@ def check(spec: CampaignSpec) -> None:
     _check_hypotheses(spec)
     _check_pool(spec)
     _check_self_teaching(spec)
+    _check_held(spec)
     _check_schedule(spec)
     _check_acquisition(spec)
 
@@ -202,11 +204,29 @@ def _check_self_teaching(spec: CampaignSpec) -> None:
     own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
     own_paths = {PurePath(path) for path in own if path is not None}
     for i, ref in enumerate(spec.experience.history):
-        is_own = PurePath(ref) in own_paths if isinstance(ref, str) else ref.campaign == spec.name
+        path = history_file(ref)
+        is_own = history_name(ref) == f"campaign:{spec.name}" if path is None else PurePath(path) in own_paths
         if is_own:
-            name = ref if isinstance(ref, str) else ref.campaign
-            text = f"must not be the campaign itself; got {name!r}"
+            text = f"must not be the campaign itself; got {spec.name if path is None else path!r}"
             raise fault(f"experience.history[{i}]", text, "Remove it: a campaign never learns from its own outcomes.")
+
+
+def _check_held(spec: CampaignSpec) -> None:
+    """Refuse values of columns that nobody varies, and of columns that this campaign varies itself."""
+    parameters = {parameter.name: parameter for parameter in spec.parameters}
+    for name in spec.experience.held or ():
+        if name in parameters or name in spec.outcome_names:
+            text = f"must name columns that are neither parameters nor outcomes; got {name!r}"
+            raise fault("experience.held", text, "Columns that this campaign varies need no value here.")
+    known = [*parameters, *(spec.experience.held or ())]
+    for i, ref in enumerate(spec.experience.history):
+        for name, value in held_in(ref).items():
+            key = f"experience.history[{i}].held"
+            if name not in known:
+                raise fault(key, f"must name parameters; got {name!r}", nearest(name, known))
+            is_text = isinstance(parameters.get(name), CategoricalParameter | MoleculeParameter)
+            if name in parameters and not is_text and isinstance(value, str):
+                raise fault(f"{key}.{name}", f"must be a number; got {value!r}")
 
 
 def _check_schedule(spec: CampaignSpec) -> None:

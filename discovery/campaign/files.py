@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from discovery.campaign.experience import history_file
 from discovery.campaign.parameters import CategoricalParameter
 from discovery.campaign.sections import TableExperiment
 from discovery.campaign.spec import CampaignSpec
@@ -115,9 +116,8 @@ def check_files(spec: CampaignSpec) -> None:
             named.append((f"parameters[{i}].descriptors", parameter.descriptors))
     if spec.candidates:
         named.append(("candidates", spec.candidates))
-    named += [
-        (f"experience.history[{i}]", ref) for i, ref in enumerate(spec.experience.history) if isinstance(ref, str)
-    ]
+    tables = [history_file(ref) for ref in spec.experience.history]
+    named += [(f"experience.history[{i}]", path) for i, path in enumerate(tables) if path is not None]
     if isinstance(spec.experiment, TableExperiment):
         named.append(("experiment.path", spec.experiment.path))
     for key, path in named:

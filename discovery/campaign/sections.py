@@ -1,8 +1,7 @@
-"""The smaller sections of a campaign file: outcomes, objectives, experience, budget, experiment, review, stop."""
+"""The smaller sections of a campaign file: outcomes, objectives, budget, experiment, review, stop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
@@ -56,56 +55,6 @@ class Objective(Part):
         if self.goal != "match" and n_given:
             raise fault("goal", f"must be match where target or window is given; got {self.goal!r}")
         _check_window("window", self.window)
-        return self
-
-
-class SimulatorRef(Part):
-    """A simulator that the campaign learns from; further keys override its settings."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: Text
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """Settings that differ from the simulator's own."""
-        return dict(self.model_extra or {})
-
-
-class CampaignRef(Part):
-    """An earlier campaign in the store that this one learns from."""
-
-    campaign: Text
-
-
-def _history_kind(value: Any) -> str:
-    return "<campaign>" if isinstance(value, Mapping | CampaignRef) else "<file>"
-
-
-HistoryRef = Annotated[
-    Annotated[Text, Tag("<file>")] | Annotated[CampaignRef, Tag("<campaign>")], Discriminator(_history_kind)
-]
-
-
-class Experience(Part):
-    """Where knowledge from before the campaign comes from.
-
-    Attributes:
-        simulators: Simulators by name.
-        history: Files with one task each, or campaigns of the store.
-    """
-
-    simulators: tuple[SimulatorRef, ...] = ()
-    history: tuple[HistoryRef, ...] = ()
-
-    @model_validator(mode="after")
-    def _check_names(self) -> Experience:
-        for i, ref in enumerate(self.simulators):
-            if ref.name in {other.name for other in self.simulators[:i]}:
-                raise fault(f"simulators[{i}].name", f"must differ from the others; got {ref.name!r} twice")
-        for i, item in enumerate(self.history):
-            if item in self.history[:i]:
-                raise fault(f"history[{i}]", f"must not repeat another entry; got {item!r} twice", "Remove one.")
         return self
 
 

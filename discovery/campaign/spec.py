@@ -18,12 +18,12 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from discovery.campaign import consistency
 from discovery.campaign.constraints import ConstraintOrText, LinearText
+from discovery.campaign.experience import Experience
 from discovery.campaign.parameters import CategoricalParameter, DiscreteParameter, Parameter
 from discovery.campaign.parts import Count, Part, Text, explain, nearest
 from discovery.campaign.sections import (
     AcquisitionOptions,
     Budget,
-    Experience,
     Experiment,
     Hypotheses,
     Objective,

@@ -23,6 +23,10 @@ def parameter(name):
     return [{"name": name, "type": "continuous", "bounds": [0, 1]}]
 
 
+def held(**values):
+    return {"experience": {"history": [{"file": "old.csv", "held": values}]}}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -55,7 +59,13 @@ def parameter(name):
         ({"experiment": {"type": "table", "path": "t.csv"}}, "must come with candidates.*candidates: t.csv"),
         ({"candidates": "a.csv", "experience": {"history": ["./a.csv"]}}, "must not be the campaign itself"),
         ({"experience": {"history": [{"campaign": "c"}]}}, "must not be the campaign itself"),
-        ({"experience": {"history": ["a.csv", "a.csv"]}}, "must not repeat another entry"),
+        ({"experience": {"history": ["a.csv", {"file": "a.csv"}]}}, "must not repeat another entry; got 'a.csv' twice"),
+        ({"candidates": "a.csv", "experience": {"history": [{"file": "./a.csv"}]}}, "must not be the campaign itself"),
+        ({"experience": {"held": {"eq": 1}}}, "experience.held must name columns that are neither.*got 'eq'"),
+        ({"experience": {"held": {"yield": 1}}}, "experience.held must name columns that are neither.*got 'yield'"),
+        (held(temprature=1), r"history\[0\].held must name parameters.*'temprature'.*Did you mean 'temperature'"),
+        (held(temperature="hot"), r"history\[0\].held.temperature must be a number; got 'hot'"),
+        (held(catalyst=["A"]), r"history\[0\].held.catalyst must be a number"),
         ({"schedule": "daily"}, "five fields"),
         ({"budget": {"experiments": 3, "initial": 4}}, r"budget.initial must be at most experiments \(3\)"),
         ({"review": {"timeout": "soon"}}, "must be a duration such as 7d"),

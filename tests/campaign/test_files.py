@@ -184,6 +184,7 @@ def test_all_faults_are_told_at_once(write):
     [
         ("candidates: nope.csv", "candidates"),
         ("experience: {history: [nope.csv]}", "experience.history[0]"),
+        ("experience: {history: [{file: nope.csv, held: {temperature: 30}}]}", "experience.history[0]"),
         ("candidates: campaign.yaml\nexperiment: {type: table, path: nope.csv}", "experiment.path"),
     ],
 )
