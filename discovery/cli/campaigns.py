@@ -1,21 +1,21 @@
-"""The campaign itself: `init`, `validate`, `status` and `report`."""
+"""The campaign itself: `init`, `validate` and `report`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.options import FileArgument, JsonFlag, OptionalFile, StoreOption
-from discovery.cli.output import note, plain, print_json, print_table, records, say
+from discovery.cli.options import FileArgument, JsonFlag, StoreOption
+from discovery.cli.output import note, print_json, records, say
 from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.ingest import RejectedRow
     from discovery.report.campaign import CampaignFrames
-    from discovery.session import Campaign
     from discovery.space import SearchSpace
     from discovery.store import Store
 
@@ -81,29 +81,6 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         )
 
 
-def status(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFlag = False) -> None:
-    """Say where a campaign stands.
-
-    Without a file, list the campaigns of the store.
-    """
-    if file is None:
-        _list_campaigns(find_store(None, store), as_json)
-        return
-    from discovery.campaign import load_spec
-    from discovery.session import Campaign
-    from discovery.store import Store
-
-    spec = load_spec(file)
-    chosen = Store.of(spec) if store is None else Store(store)
-    is_new = not chosen.path.is_file()
-    facts = _nothing_yet(spec) if is_new else _facts(Campaign.open(spec, store=chosen))
-    if as_json:
-        print_json({**facts, "store": chosen.path})
-        return
-    for line in _status_lines(facts, file):
-        say(line)
-
-
 def report(
     file: FileArgument,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots.")] = None,
@@ -115,7 +92,8 @@ def report(
     Best conditions, weights of the hypotheses, and how good the predictions were that were stored beforehand.
     """
     from discovery.campaign import load_spec
-    from discovery.report.campaign import campaign_headline
+    from discovery.evaluation.calibration import BELIEF, drift
+    from discovery.report.campaign import campaign_headline, experience_words
 
     spec = load_spec(file)
     kept = find_store(file, store)
@@ -126,10 +104,14 @@ def report(
 
         note(f"Wrote {campaign_html(frames, html)}.")
     if as_json:
+        stored = frames.stored
         print_json(
             {
                 "campaign": spec.name,
                 "headline": campaign_headline(frames),
+                "experience": experience_words(frames),
+                "calibration": {name: predictions.scores() for name, predictions in stored.items()},
+                "drift": asdict(drift(stored[BELIEF])) if stored else None,
                 "measurements": records(frames.measurements),
                 "proposals": records(frames.proposals),
                 "evidence": records(frames.evidence),
@@ -168,94 +150,11 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
 
 def _check_history(spec: CampaignSpec, space: SearchSpace) -> dict[str, tuple[RejectedRow, ...]]:
     """Read the tables of the history, and return what is left out of them; campaigns are read when they are used."""
-    files = [entry for entry in spec.experience.history if isinstance(entry, str)]
+    from discovery.campaign import history_file
+
+    files = [entry for entry in spec.experience.history if history_file(entry) is not None]
     if not files:
         return {}
     from discovery.tasks.history import read_history  # loads torch
 
     return read_history(files, spec, space).dropped
-
-
-def _list_campaigns(store: Store, as_json: bool) -> None:
-    rows = records(store.campaigns())
-    if as_json:
-        print_json(rows)
-        return
-    shown = [(r["campaign"], r["status"], r["goal"], r["objective"], r["n_measurements"], r["reason"]) for r in rows]
-    columns = ("campaign", "status", "goal", "outcome", "measured", "why")
-    print_table(f"Campaigns in {store.path}", columns, shown, n_text=4)
-
-
-def _facts(campaign: Campaign) -> dict[str, Any]:
-    """Collect what `status` says."""
-    progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
-    last = evidence[evidence["cycle"] == evidence["cycle"].max()]
-    return {
-        **{name: plain(value) for name, value in vars(progress).items()},
-        "status": campaign.store.campaign(campaign.name).status,
-        "is_manual": campaign.spec.experiment is None,
-        "outcome": campaign.spec.objective.name,
-        "unit": campaign.spec.outcome(campaign.spec.objective.name).unit or "",
-        "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
-        "e_value": float(last["e_value"].max()) if len(last) else None,
-    }
-
-
-def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
-    """Return what `status` says before anything is stored; a store is not made for that."""
-    return {
-        "campaign": spec.name,
-        "cycle": 0,
-        "n_measurements": 0,
-        "n_budget": spec.budget.experiments,
-        "n_open": 0,
-        "n_waiting": 0,
-        "best": None,
-        "is_finished": False,
-        "reason": "Nothing is stored yet.",
-        "status": "NEW",
-        "is_manual": spec.experiment is None,
-        "outcome": spec.objective.name,
-        "unit": spec.outcome(spec.objective.name).unit or "",
-        "weights": {},
-        "e_value": None,
-    }
-
-
-def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
-    """Write what `status` says as text."""
-    from discovery.report.style import number
-
-    unit = f" {facts['unit']}" if facts["unit"] else ""
-    lines = [
-        f"{facts['campaign']}: {facts['status']}, {facts['n_measurements']} of {facts['n_budget']} experiments, "
-        f"{facts['cycle']} cycles. {facts['reason']}"
-    ]
-    if facts["best"]:
-        best = {name: value for name, value in facts["best"].items() if name not in ("measurement_id", "position")}
-        y = best.pop(facts["outcome"])
-        where = ", ".join(f"{name} {number(value)}" for name, value in best.items())
-        lines.append(
-            f"Best {facts['outcome']}: {number(y)}{unit}, at experiment {facts['best']['position']} ({where})."
-        )
-    if facts["weights"]:
-        ranked = sorted(facts["weights"].items(), key=lambda item: -item[1])
-        lines.append("Hypotheses: " + ", ".join(f"{name} {weight:.2f}" for name, weight in ranked) + ".")
-    if facts["n_waiting"]:
-        lines.append(f"{facts['n_waiting']} proposals wait for a decision: discovery review {file}")
-    elif not facts["is_finished"]:
-        lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}")
-    return lines
-
-
-def go_on(file: Path, is_manual: bool, n_open: int) -> str:
-    """Name the command that comes next when nothing waits for a decision.
-
-    Args:
-        file: The campaign file.
-        is_manual: Whether people make the experiments (the file names none).
-        n_open: Proposals without a result.
-    """
-    if not is_manual:
-        return f"discovery run {file}"
-    return f"discovery ingest {file} RESULTS.csv" if n_open else f"discovery propose {file}"

@@ -40,12 +40,14 @@ def doctor(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFl
 
     Ends with code 1 where something is wrong.
     """
-    from discovery.errors import DiscoveryError
+    from discovery.errors import ConfigurationError, DiscoveryError
 
     findings = list(check_versions())
     try:
         kept = find_store(file, store)
         findings += [finding for check in STORE_CHECKS for finding in check(kept)]
+    except ConfigurationError as error:
+        findings.append(Finding("campaign file", False, str(error)))
     except DiscoveryError as error:
         is_asked = file is not None or store is not None
         findings.append(Finding("store", not is_asked, str(error)))

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import discovery
-from discovery.cli import campaigns, catalog, doctor, evaluations, measurements, models, proposals, run, store
+from discovery.cli import campaigns, catalog, doctor, evaluations, measurements, models, proposals, run, status, store
 from discovery.errors import DiscoveryError
 from discovery.settings import set_threads
 
@@ -26,7 +26,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "propose": proposals.propose,
     "review": proposals.review,
     "ingest": measurements.ingest,
-    "status": campaigns.status,
+    "status": status.status,
     "report": campaigns.report,
     "backtest": evaluations.backtest,
     "evaluate": evaluations.evaluate,

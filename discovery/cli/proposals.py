@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.campaigns import go_on
 from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
+from discovery.cli.status import go_on
 from discovery.cli.store import find_store
 
 if TYPE_CHECKING:

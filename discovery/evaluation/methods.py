@@ -166,9 +166,8 @@ class Prediction:
     @property
     def sd(self) -> np.ndarray:
         """Standard deviations of the mixtures. Shape `r`."""
-        weights = np.exp(self.log_weights)
-        second = (weights * (self.sds**2 + self.means**2)).sum(axis=-1)
-        return cast(np.ndarray, np.sqrt(np.maximum(second - self.mean**2, 0.0)))
+        around = self.means - self.mean[:, None]
+        return cast(np.ndarray, np.sqrt((np.exp(self.log_weights) * (self.sds**2 + around**2)).sum(axis=-1)))
 
 
 class Predictor(Protocol):

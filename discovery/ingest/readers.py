@@ -36,12 +36,17 @@ def read_rows(source: str | os.PathLike[str] | pd.DataFrame) -> RawRows:
         Its rows as they stand; rows without any cell are left out, and keep their place in the numbering.
 
     Raises:
-        InputError: If the file is missing, of another type, no table, or names a column twice.
+        InputError: If it is neither, or the file is missing, of another type, no table, or names a column twice.
     """
     if isinstance(source, pd.DataFrame):
         frame = source.set_axis(range(1, len(source) + 1)).set_axis([str(c).strip() for c in source.columns], axis=1)
         content = frame.to_csv(index=False).encode()
         return RawRows(_cells(frame, "DataFrame"), "DataFrame", hashlib.sha256(content).hexdigest())
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(
+            f"Results must be a file or a DataFrame; got {type(source).__name__} {source!r}.",
+            "Give the path of a table, or pandas.DataFrame(rows).",
+        )
     path = Path(source)
     read = READERS.get(path.suffix.lower())
     if read is None:

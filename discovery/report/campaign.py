@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +9,11 @@ import pandas as pd
 
 from discovery import metrics
 from discovery.campaign import CampaignSpec
+from discovery.evaluation.calibration import StoredPredictions, read_predictions
 from discovery.metrics import Goal
 from discovery.report.grids import Grid
 from discovery.report.style import labeled, number
-
-Mixture = tuple[np.ndarray, np.ndarray, np.ndarray]  # log weights, means, sds; each r x k
+from discovery.review.experience import experience_sentences, judge_experience
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,11 @@ class CampaignFrames:
         return self.measurements.dropna(subset=[self.outcome]).reset_index(drop=True)
 
     @property
+    def stored(self) -> dict[str, StoredPredictions]:
+        """Frozen predictions of the belief and of each hypothesis; empty where none was tested yet."""
+        return read_predictions(self.calibration)
+
+    @property
     def outcomes(self) -> np.ndarray:
         """Measured outcomes in order, raw units."""
         return self.measured[self.outcome].to_numpy(dtype=float)
@@ -99,99 +102,51 @@ def conditions_grid(frames: CampaignFrames, n: int = 5) -> Grid:
 
 
 def ledger(frames: CampaignFrames) -> pd.DataFrame:
-    """Return hypothesis weights, one row per cycle and one column per hypothesis."""
-    table = frames.evidence.pivot_table(index="cycle", columns="hypothesis", values="weight", sort=False)
+    """Return hypothesis weights: one row per number of measurements seen, one column per hypothesis."""
+    latest = frames.evidence.sort_values("cycle", kind="stable").drop_duplicates(
+        ["n_measurements", "hypothesis"], keep="last"
+    )
+    table = latest.pivot_table(index="n_measurements", columns="hypothesis", values="weight", sort=False)
     return table.sort_index().fillna(0.0)
 
 
 def ledger_grid(frames: CampaignFrames) -> Grid:
-    """Return the weights of the last cycle with the evidence of each hypothesis."""
+    """Return where the belief stands: the latest weights, with the evidence of each hypothesis."""
     last = frames.evidence[frames.evidence["cycle"] == frames.evidence["cycle"].max()]
     rows = tuple(
         (str(row.hypothesis), f"{row.weight:.3f}", f"{row.log_evidence:.2f}")
         for row in last.sort_values("weight", ascending=False).itertuples(index=False)
     )
-    e_value, n = float(last["e_value"].max()), int(last["n_measurements"].max())
-    verdict = "this task is unlike the experience" if e_value >= 20 else "no sign that the experience misleads"
+    n, n_now = int(last["n_measurements"].max()), len(frames.measured)
+    later = f"; {n_now} are measured now" if n_now > n else ""
     return Grid(
-        title=f"What explains the measurements (cycle {int(last['cycle'].max())}, {n} measurements)",
+        title=f"What explains the measurements (after {n} measurements{later})",
         columns=("hypothesis", "weight", "log evidence"),
         rows=rows,
         keys=tuple(row[0] for row in rows),
-        note=f"e-value against the experience: {number(e_value, 3)} ({verdict}; the alarm is at 20).",
     )
 
 
-def calibration_grid(frames: CampaignFrames) -> Grid:
-    """Return how well each hypothesis, and the belief, had predicted what was then measured."""
-    named = [("belief", frames.calibration)]
-    named += [(str(name), rows) for name, rows in frames.calibration.groupby("hypothesis", sort=False)]
-    return Grid(
-        title="Predictions made before the measurement, scored after it",
-        columns=("", "predictions", "NLPD", f"RMSE{f' ({frames.unit})' if frames.unit else ''}", "inside 90 %"),
-        rows=tuple((name, *_scores(rows, is_mixed=name == "belief")) for name, rows in named),
-        keys=tuple(name for name, _ in named),
-        note="NLPD: mean negative log density of the outcome, less is better. Inside 90 %: share of outcomes in the "
-        "central 90 % interval; 0.90 when calibrated.",
-    )
+def experience_words(frames: CampaignFrames) -> str:
+    """Say whether the experience fits this task; empty where there is none, or nothing is known of it yet."""
+    fit = judge_experience(frames.evidence, frames.spec)
+    return "" if fit is None else " ".join(experience_sentences(fit))
 
 
-def predictions(frames: CampaignFrames) -> pd.DataFrame:
-    """Return the belief's stored predictions beside what was measured, in raw units.
+def predictions(stored: StoredPredictions) -> pd.DataFrame:
+    """Return stored predictions beside what was measured, in raw units.
 
     Returns:
         One row per measurement: `proposal_id`, `outcome`, `mean`, `lower`, `upper` (the central 90 %), `pit`.
     """
-    mixture = belief_mixtures(frames.calibration)
-    first = frames.calibration.groupby("measurement_id", sort=False).first()
-    y = first["outcome"].to_numpy(dtype=float)
-    log_weights, means, _ = mixture
+    lower, upper = stored.interval(0.9)
     return pd.DataFrame(
         {
-            "proposal_id": first["proposal_id"].to_numpy(),
-            "outcome": y,
-            "mean": (np.exp(log_weights) * means).sum(axis=1),
-            "lower": metrics.quantile(0.05, *mixture),
-            "upper": metrics.quantile(0.95, *mixture),
-            "pit": metrics.pit(y, *mixture),
+            "proposal_id": stored.proposal_ids,
+            "outcome": stored.outcome,
+            "mean": stored.mean,
+            "lower": lower,
+            "upper": upper,
+            "pit": stored.pit,
         }
     )
-
-
-def belief_mixtures(calibration: pd.DataFrame) -> Mixture:
-    """Mix the hypotheses' stored predictions by their stored weights.
-
-    Returns:
-        Log weights, means and sds, each of shape `r x k`: a row per measurement in order of appearance, components of
-        all hypotheses side by side, padded with components of no weight.
-    """
-    parts = pd.DataFrame({name: calibration[name].map(_cell) for name in ("log_weights", "means", "sds")})
-    log_prior = np.log(np.maximum(calibration["weight"].to_numpy(dtype=float), 1e-300))
-    parts["log_weights"] = [np.asarray(w) + p for w, p in zip(parts["log_weights"], log_prior, strict=True)]
-    joined = parts.groupby(calibration["measurement_id"].to_numpy(), sort=False).agg(list)
-    log_weights = _padded([np.concatenate(cells) for cells in joined["log_weights"]], -np.inf)
-    totals = np.logaddexp.reduce(log_weights, axis=1, keepdims=True)  # weights stored to few digits
-    means = _padded([np.concatenate(cells) for cells in joined["means"]], 0.0)
-    return log_weights - totals, means, _padded([np.concatenate(cells) for cells in joined["sds"]], 1.0)
-
-
-def _scores(rows: pd.DataFrame, *, is_mixed: bool) -> tuple[str, str, str, str]:
-    """Score stored predictions: of the belief where hypotheses are mixed, else of the one hypothesis in the rows."""
-    mixture = belief_mixtures(rows if is_mixed else rows.assign(weight=1.0))
-    y = rows.groupby("measurement_id", sort=False)["outcome"].first().to_numpy(dtype=float)
-    mean = (np.exp(mixture[0]) * mixture[1]).sum(axis=1)
-    inside = metrics.coverage(metrics.pit(y, *mixture), 0.9)
-    return str(len(y)), f"{metrics.nlpd(y, *mixture):.2f}", number(metrics.rmse(y, mean), 3), f"{inside:.2f}"
-
-
-def _cell(value: object) -> np.ndarray:
-    """Return the numbers of a stored list, which a database may hand over as JSON text."""
-    return np.asarray(json.loads(value) if isinstance(value, str) else value, dtype=float)
-
-
-def _padded(rows: Sequence[np.ndarray], fill: float) -> np.ndarray:
-    """Stack rows of different lengths. Shape `r x k`."""
-    table = np.full((len(rows), max((len(row) for row in rows), default=1)), fill)
-    is_real = np.arange(table.shape[1]) < np.array([len(row) for row in rows], dtype=int)[:, None]
-    table[is_real] = np.concatenate(rows) if len(rows) else []
-    return table

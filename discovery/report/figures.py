@@ -122,9 +122,9 @@ def weights_figure(weights: Mapping[str, Sequence[float] | np.ndarray], x: Seque
 
 
 def backtest_weights_figure(result: BacktestResult, name: str) -> go.Figure | None:
-    """Plot the weights of a method's hypotheses, or return None where it has none."""
+    """Plot the weights of a method's hypotheses, or return None where it has fewer than two."""
     weights = mean_weights(result.methods[name])
-    if not weights:
+    if len(weights) < 2:
         return None
     n = len(next(iter(weights.values())))
     return weights_figure(weights, range(1, n + 1), "experiment")

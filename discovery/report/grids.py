@@ -93,9 +93,9 @@ def found_grid(result: BacktestResult, name: str, n: int = 5) -> Grid:
 
 
 def weights_grid(result: BacktestResult, name: str) -> Grid | None:
-    """Return the weights of a method's hypotheses over time, or None where it has none."""
+    """Return the weights of a method's hypotheses over time, or None where it has fewer than two."""
     weights = mean_weights(result.methods[name])
-    if not weights:
+    if len(weights) < 2:
         return None
     n = len(next(iter(weights.values())))
     shown = [k for k in LEDGER_AT if k < n] + [n]

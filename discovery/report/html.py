@@ -12,9 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 import discovery
+from discovery.evaluation.calibration import BELIEF, drift, drift_sentence
 from discovery.evaluation.results import BacktestResult
 from discovery.report import campaign as stored
 from discovery.report import figures
+from discovery.report.calibration import calibration_grid, coverage_figure
 from discovery.report.campaign import CampaignFrames
 from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered
@@ -142,16 +144,34 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
     if len(frames.evidence):
         weights = stored.ledger(frames)
         by_name = {str(name): weights[name].to_numpy() for name in weights.columns}
-        figure = figures.weights_figure(by_name, [int(c) for c in weights.index], "cycle")
-        sections.append(Section(f"{prefix}Hypotheses", LEDGER_TEXT, figure, stored.ledger_grid(frames)))
-    if len(frames.calibration):
-        predicted = stored.predictions(frames)
-        text = "Predictions were stored when the proposals were made; nothing here was known afterwards."
-        figure = figures.predicted_figure(predicted, frames.outcome, frames.unit)
-        sections.append(Section(f"{prefix}Predicted and measured", text, figure, stored.calibration_grid(frames)))
-        pit = figures.pit_figure(predicted["pit"].to_numpy())
-        sections.append(Section(f"{prefix}Calibration", "Flat bars mean that stated uncertainty is right.", pit))
-    return sections
+        figure = figures.weights_figure(by_name, [int(n) for n in weights.index], "measurements seen")
+        text = " ".join(filter(None, [LEDGER_TEXT, stored.experience_words(frames)]))
+        sections.append(Section(f"{prefix}Hypotheses", text, figure, stored.ledger_grid(frames)))
+    return sections + _calibration_sections(frames, prefix)
+
+
+def _calibration_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
+    """Return what became of the predictions that were stored when the proposals were made."""
+    said = frames.stored
+    if not said:
+        return []
+    predicted, text = stored.predictions(said[BELIEF]), drift_sentence(drift(said[BELIEF]))
+    frozen = "Predictions were stored when the proposals were made; nothing here was known afterwards."
+    return [
+        Section(
+            f"{prefix}Predicted and measured",
+            frozen,
+            figures.predicted_figure(predicted, frames.outcome, frames.unit),
+            calibration_grid(said, frames.unit),
+        ),
+        Section(f"{prefix}Calibration", text, coverage_figure(said)),
+        Section(
+            f"{prefix}Where outcomes fell in what was predicted",
+            "Flat bars mean that stated uncertainty is right; a slope means that outcomes are higher or lower than "
+            "predicted, high ends that intervals are too narrow, a hump that they are too wide.",
+            figures.pit_figure(predicted["pit"].to_numpy()),
+        ),
+    ]
 
 
 def _backtest_facts(result: BacktestResult) -> tuple[tuple[str, str], ...]:

@@ -7,13 +7,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from discovery.evaluation.calibration import BELIEF, drift, drift_sentence
 from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.results import BacktestResult
+from discovery.report.calibration import calibration_grid
 from discovery.report.campaign import (
     CampaignFrames,
-    calibration_grid,
     campaign_headline,
     conditions_grid,
+    experience_words,
     ledger_grid,
 )
 from discovery.report.grids import Grid, evaluate_grid, found_grid, methods_grid, weights_grid
@@ -80,9 +82,10 @@ def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
     if len(frames.measured):
         _print(to, conditions_grid(frames))
     if len(frames.evidence):
-        _print(to, ledger_grid(frames))
-    if len(frames.calibration):
-        _print(to, calibration_grid(frames))
+        _print(to, ledger_grid(frames), *filter(None, [experience_words(frames)]))
+    stored = frames.stored
+    if stored:
+        _print(to, calibration_grid(stored, frames.unit), drift_sentence(drift(stored[BELIEF])))
 
 
 def _print(to: Console, *parts: str | Grid) -> None:

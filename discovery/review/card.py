@@ -91,7 +91,8 @@ class ProposalCard:
         unit: Its unit; may be empty.
         mean: The belief's mean, raw units.
         sd: Its standard deviation, noise included.
-        interval: The belief's central 90 % interval.
+        interval: The belief's central 90 % interval, within the range of the outcome where the campaign gives one.
+        is_cut: Whether mean or interval reach beyond that range, and are shown cut.
         hypotheses: What every hypothesis says, heaviest first.
         argument: Who argues for it, in one sentence.
         intent: Whether it explores or exploits, in one sentence.
@@ -110,6 +111,7 @@ class ProposalCard:
     mean: float
     sd: float
     interval: tuple[float, float]
+    is_cut: bool
     hypotheses: tuple[HypothesisView, ...]
     argument: str
     intent: str
@@ -130,6 +132,8 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
     goal, outcome = spec.objective.goal, spec.outcome(spec.objective.name)
     seen = measured[outcome.name].head(proposal.n_measurements)
     best = None if seen.empty else float(seen.min() if goal == "minimize" else seen.max())
+    stated = interval(mix(proposal.predictions))
+    low, high = outcome.range or (-np.inf, np.inf)
     return ProposalCard(
         proposal_id=proposal.proposal_id,
         campaign=proposal.campaign,
@@ -140,7 +144,8 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
         unit=outcome.unit,
         mean=proposal.mean,
         sd=proposal.sd,
-        interval=interval(mix(proposal.predictions)),
+        interval=(float(np.clip(stated[0], low, high)), float(np.clip(stated[1], low, high))),
+        is_cut=not (low <= stated[0] and stated[1] <= high),
         hypotheses=_views(proposal),
         argument=argument_sentence(proposal.argued_by, proposal.argument, proposal.acqf_name),
         intent=intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring),
@@ -182,12 +187,14 @@ def render_text(card: ProposalCard) -> str:
     """Return a card as plain text."""
     unit = f" {card.unit}" if card.unit else ""
     low, high = card.interval
+    mean = min(max(card.mean, low), high) if card.is_cut else card.mean
+    cut = f" (cut at the range of {card.outcome})" if card.is_cut else ""
     lines = [
         f"{card.proposal_id}  {card.status}  (cycle {card.cycle} of {card.campaign})",
         "",
         *(f"  {_setting_text(setting)}" for setting in card.settings),
         "",
-        f"Expected {card.outcome}: {card.mean:.3g}{unit}, between {low:.3g} and {high:.3g} with 90 % probability.",
+        f"Expected {card.outcome}: {mean:.3g}{unit}, between {low:.3g} and {high:.3g} with 90 % probability{cut}.",
         card.argument,
         card.intent,
         "",

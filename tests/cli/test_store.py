@@ -62,3 +62,10 @@ def test_doctor_finds_a_store_that_is_missing(cli, folder):
     """A store that was asked for and is not there is wrong; where none was asked for it is not."""
     assert cli("doctor", "--store", "nosuch.duckdb").code == 1
     assert cli("doctor").code == 0
+
+
+def test_doctor_names_the_campaign_file_where_that_is_missing(cli, folder):
+    """A campaign file that is not there, or is wrong, is no fault of the store's."""
+    answer = cli("doctor", "nosuch.yaml")
+    assert answer.code == 1 and "WRONG  campaign file: " in answer.out and "nosuch.yaml" in answer.out
+    assert "store:" not in answer.out

@@ -71,3 +71,9 @@ def test_prediction_moments_are_those_of_the_mixture() -> None:
     prediction = Prediction(np.log([0.25, 0.75]), np.array([[0.0, 4.0]]), np.array([[1.0, 2.0]]))
     assert prediction.mean == pytest.approx([3.0])
     assert prediction.sd**2 == pytest.approx([0.25 * 1 + 0.75 * 4 + 0.25 * 9 + 0.75 * 1])
+
+
+def test_the_spread_of_a_mixture_survives_a_far_mean() -> None:
+    """Outcomes far from zero, such as temperatures in millikelvin, do not cost digits of the standard deviation."""
+    far = Prediction(np.log([0.5, 0.5]), np.array([[1e9 - 1.0, 1e9 + 1.0]]), np.array([[1.0, 1.0]]))
+    assert far.sd == pytest.approx([np.sqrt(2.0)])

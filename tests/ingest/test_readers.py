@@ -113,3 +113,10 @@ def test_a_missing_file_is_named(tmp_path):
     """A typing error in a path is reported with the path."""
     with pytest.raises(InputError, match=r"got .*nowhere\.csv: No such file"):
         read_rows(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize("results", [7, None, [{"yield": 5}]])
+def test_what_is_neither_file_nor_frame_is_refused_in_a_sentence(results):
+    """A number or a list handed over by mistake is an input error that says what to hand over."""
+    with pytest.raises(InputError, match=r"must be a file or a DataFrame.*pandas\.DataFrame"):
+        read_rows(results)

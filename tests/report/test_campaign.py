@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
 
 from discovery.belief.records import HypothesisPrediction, mix
 from discovery.report.campaign import (
     CampaignFrames,
-    calibration_grid,
     campaign_headline,
     conditions_grid,
+    experience_words,
     ledger,
     ledger_grid,
     predictions,
@@ -45,29 +45,32 @@ def test_a_campaign_without_measurements_says_so(frames: CampaignFrames) -> None
     )
 
 
-def test_ledger_has_a_row_per_cycle(frames: CampaignFrames) -> None:
-    """Weights over cycles as stored, and the last cycle's with its evidence."""
+def test_ledger_counts_measurements(frames: CampaignFrames) -> None:
+    """Weights stand by the number of measurements seen; the last ones with their evidence, and what came since."""
     table = ledger(frames)
-    assert table.index.tolist() == [1, 2, 3]
+    assert table.index.tolist() == [0, 1, 2]
     assert table["no_transfer"].tolist() == pytest.approx([0.2, 0.3, 0.4])
     grid = ledger_grid(frames)
     assert grid.rows == (("history", "0.600", "-10.00"), ("no_transfer", "0.400", "-8.00"))
-    assert "no sign that the experience misleads" in grid.note
+    assert grid.title.endswith("(after 2 measurements; 3 are measured now)")
+
+
+def test_the_ledger_takes_the_last_of_cycles_without_a_measurement_between(frames: CampaignFrames) -> None:
+    """Two cycles that have seen the same measurements are one point in time, and the later one counts."""
+    later = frames.evidence[frames.evidence["cycle"] == 3].assign(cycle=4, weight=0.5)
+    twice = replace(frames, evidence=pd.concat([frames.evidence, later]))
+    assert ledger(twice)["history"].tolist() == pytest.approx([0.8, 0.7, 0.5])
+
+
+def test_words_about_the_experience_are_those_of_the_ledger(frames: CampaignFrames) -> None:
+    """A ledger without an alarm says that nothing speaks against the experience; without a ledger nothing is said."""
+    assert experience_words(frames).startswith("Nothing speaks against the experience (e-value 1.5 after 2")
+    assert experience_words(replace(frames, evidence=frames.evidence.head(0))) == ""
 
 
 def test_predictions_are_the_stored_mixtures(frames: CampaignFrames) -> None:
     """Mean, PIT and the 90 % interval are those of the mixture over hypotheses, whatever shapes their parts have."""
-    table = predictions(frames).set_index("outcome").sort_index()
+    table = predictions(frames.stored["belief"]).set_index("outcome").sort_index()
     assert table["mean"].to_numpy() == pytest.approx([belief().mean] * 3)
     assert [belief().cdf(y) for y in table.index] == pytest.approx(table["pit"].tolist())
     assert [belief().cdf(y) for y in (table["lower"].iloc[0], table["upper"].iloc[0])] == pytest.approx([0.05, 0.95])
-
-
-def test_calibration_grid_scores_every_hypothesis(frames: CampaignFrames) -> None:
-    """The belief is scored as a mixture and each hypothesis on its own."""
-    grid = calibration_grid(frames)
-    cells = {row[0]: row[1:] for row in grid.rows}
-    y = np.array([31.0, 72.5, 55.0])
-    assert set(cells) == {"belief", "no_transfer", "history"}
-    assert cells["no_transfer"][:2] == ("3", f"{-stats.norm.logpdf(y, 50, 10).mean():.2f}")
-    assert cells["belief"][1] == f"{-np.mean([belief().log_density(v) for v in y]):.2f}"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from discovery.evaluation.evaluate import SCORES, EvaluateResult
-from discovery.evaluation.results import BacktestResult
+from discovery.evaluation.results import BacktestResult, MethodResult
+from discovery.report.figures import backtest_weights_figure
 from discovery.report.grids import evaluate_grid, found_grid, mean_weights, methods_grid, weights_grid
 
 
@@ -46,6 +47,14 @@ def test_weights_grid_shows_weights_over_time(result: BacktestResult) -> None:
     assert grid.columns[1:] == ("exp. 1", "exp. 2", "exp. 3", "exp. 4")
     assert grid.rows[0] == ("no_transfer", "0.20", "0.30", "0.40", "0.50")
     assert weights_grid(result, "random") is None
+
+
+def test_a_single_hypothesis_has_no_weights_to_show(result: BacktestResult) -> None:
+    """A method with one hypothesis holds all the weight all the time: no table, no plot."""
+    run = replace(result.methods["belief"].runs[0], weights={"no_transfer": (1.0,) * 4})
+    alone = replace(result, methods={"no_transfer": MethodResult((run,))})
+    assert weights_grid(alone, "no_transfer") is None
+    assert backtest_weights_figure(alone, "no_transfer") is None
 
 
 def test_weights_are_means_over_runs(result: BacktestResult) -> None:

@@ -74,13 +74,14 @@ def test_a_stored_run_is_shown_below_the_backtest(
 
 
 def test_campaign_page_has_goal_dates_and_all_parts(frames: CampaignFrames, tmp_path: Path) -> None:
-    """Header, progress, ledger, predictions and the PIT histogram of a stored campaign."""
+    """Header, progress, ledger, predictions, coverage and the PIT histogram of a stored campaign."""
     page, reader = read(campaign_html(frames, tmp_path / "report.html"))
     text = " ".join(reader.text)
     for part in ("lab", "maximize yield (%)", "3 of 12", "Hypotheses", "Predicted and measured", "Calibration"):
         assert part in text
     assert re.search(r"\d{4}-\d\d-\d\d", text)
-    assert len(set(re.findall(r'id="(plot-\d+)"', page))) == 4
+    assert "Nothing speaks against the experience" in text and "No sign of drift" in text
+    assert len(set(re.findall(r'id="(plot-\d+)"', page))) == 5
 
 
 def test_an_empty_campaign_makes_a_page(frames: CampaignFrames, tmp_path: Path) -> None:

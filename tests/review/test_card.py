@@ -122,6 +122,20 @@ def test_the_text_holds_what_a_person_needs(proposal: ProposalRow, measured: pd.
         assert said in text
 
 
+def test_an_interval_ends_where_the_outcome_does(
+    proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec
+) -> None:
+    """What lies beyond the stated range of the outcome is cut, and the card says so; elsewhere nothing is said."""
+    free = make_card(proposal, measured, spec, SearchSpace.from_spec(spec))
+    assert free.interval[1] > 70 and not free.is_cut and "cut at" not in render_text(free)
+    bounded = spec.model_dump() | {"outcomes": [{"name": "yield", "unit": "%", "range": [40, 70]}]}
+    narrow = CampaignSpec.from_mapping(bounded)
+    card = make_card(proposal, measured, narrow, SearchSpace.from_spec(narrow))
+    assert card.interval == (40.0, 70.0) and card.mean == proposal.mean
+    said = "Expected yield: 70 %, between 40 and 70 with 90 % probability (cut at the range of yield)."
+    assert said in render_text(card)
+
+
 def test_an_edited_value_is_shown_beside_the_proposed_one(
     proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec
 ) -> None:

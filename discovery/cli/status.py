@@ -1,0 +1,139 @@
+"""Where a campaign stands: `status`, and which command comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from discovery.cli.options import JsonFlag, OptionalFile, StoreOption
+from discovery.cli.output import plain, print_json, print_table, records, say
+from discovery.cli.store import find_store
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.session import Campaign
+    from discovery.store import Store
+
+
+def status(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFlag = False) -> None:
+    """Say where a campaign stands.
+
+    Without a file, list the campaigns of the store.
+    """
+    if file is None:
+        _list_campaigns(find_store(None, store), as_json)
+        return
+    from discovery.campaign import load_spec
+    from discovery.session import Campaign
+    from discovery.store import Store
+
+    spec = load_spec(file)
+    chosen = Store.of(spec) if store is None else Store(store)
+    is_new = not chosen.path.is_file()
+    facts = _nothing_yet(spec) if is_new else _facts(Campaign.open(spec, store=chosen))
+    if as_json:
+        print_json({**facts, "store": chosen.path})
+        return
+    for line in _status_lines(facts, file):
+        say(line)
+
+
+def _list_campaigns(store: Store, as_json: bool) -> None:
+    rows = records(store.campaigns())
+    if as_json:
+        print_json(rows)
+        return
+    shown = [(r["campaign"], r["status"], r["goal"], r["objective"], r["n_measurements"], r["reason"]) for r in rows]
+    columns = ("campaign", "status", "goal", "outcome", "measured", "why")
+    print_table(f"Campaigns in {store.path}", columns, shown, n_text=4)
+
+
+def _facts(campaign: Campaign) -> dict[str, Any]:
+    """Collect what `status` says."""
+    from discovery.review.experience import experience_sentences, judge_experience
+
+    progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
+    last = evidence[evidence["cycle"] == evidence["cycle"].max()]
+    fit = judge_experience(evidence, campaign.spec)
+    return {
+        **{name: plain(value) for name, value in vars(progress).items()},
+        "status": campaign.store.campaign(campaign.name).status,
+        "is_manual": campaign.spec.experiment is None,
+        "outcome": campaign.spec.objective.name,
+        "unit": campaign.spec.outcome(campaign.spec.objective.name).unit or "",
+        "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
+        "e_value": float(last["e_value"].max()) if len(last) else None,
+        "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,
+        "experience": list(experience_sentences(fit)) if fit is not None else [],
+    }
+
+
+def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
+    """Return what `status` says before anything is stored; a store is not made for that."""
+    return {
+        "campaign": spec.name,
+        "cycle": 0,
+        "n_measurements": 0,
+        "n_budget": spec.budget.experiments,
+        "n_open": 0,
+        "n_waiting": 0,
+        "best": None,
+        "is_finished": False,
+        "reason": "Nothing is stored yet.",
+        "status": "NEW",
+        "is_manual": spec.experiment is None,
+        "outcome": spec.objective.name,
+        "unit": spec.outcome(spec.objective.name).unit or "",
+        "weights": {},
+        "e_value": None,
+        "n_weighed": 0,
+        "experience": [],
+    }
+
+
+def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
+    """Write what `status` says as text."""
+    from discovery.report.style import number
+
+    unit = f" {facts['unit']}" if facts["unit"] else ""
+    lines = [
+        f"{facts['campaign']}: {facts['status']}, {facts['n_measurements']} of {facts['n_budget']} experiments, "
+        f"{facts['cycle']} cycles. {facts['reason']}"
+    ]
+    if facts["best"]:
+        best = {name: value for name, value in facts["best"].items() if name not in ("measurement_id", "position")}
+        y = best.pop(facts["outcome"])
+        where = ", ".join(f"{name} {number(value)}" for name, value in best.items())
+        lines.append(
+            f"Best {facts['outcome']}: {number(y)}{unit}, at experiment {facts['best']['position']} ({where})."
+        )
+    if facts["weights"]:
+        lines.append(_weights_line(facts))
+    lines += facts["experience"]
+    if facts["n_waiting"]:
+        lines.append(f"{facts['n_waiting']} proposals wait for a decision: discovery review {file}")
+    elif not facts["is_finished"]:
+        lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}")
+    return lines
+
+
+def _weights_line(facts: dict[str, Any]) -> str:
+    """Write the hypotheses' weights, and of which measurements they are where more have come since."""
+    ranked = sorted(facts["weights"].items(), key=lambda item: -item[1])
+    said = ", ".join(f"{name} {weight:.2f}" for name, weight in ranked)
+    n, n_now = facts["n_weighed"], facts["n_measurements"]
+    later = f" (after {n} of {n_now} measurements; the next `propose` takes in the others)" if n < n_now else ""
+    return f"Hypotheses: {said}{later}."
+
+
+def go_on(file: Path, is_manual: bool, n_open: int) -> str:
+    """Name the command that comes next when nothing waits for a decision.
+
+    Args:
+        file: The campaign file.
+        is_manual: Whether people make the experiments (the file names none).
+        n_open: Proposals without a result.
+    """
+    if not is_manual:
+        return f"discovery run {file}"
+    return f"discovery ingest {file} RESULTS.csv" if n_open else f"discovery propose {file}"
