@@ -102,6 +102,24 @@ def coverage(pit_values: np.ndarray, level: float = 0.9) -> float:
     return float(((pit_values >= tail) & (pit_values <= 1.0 - tail)).mean())
 
 
+def calibration_error(pit_values: np.ndarray) -> float:
+    """Return `mean over q of |share of PIT values at most q - q|`, q = 0.05, 0.10, ..., 0.95; 0 when calibrated.
+
+    Source:
+        Kuleshov, Fenner, Ermon (2018), section 3.5, with absolute in place of squared differences.
+    """
+    levels = np.arange(1, 20) / 20
+    shares = (np.asarray(pit_values)[:, None] <= levels).mean(axis=0)
+    return float(np.abs(shares - levels).mean())
+
+
+def pit_ks(pit_values: np.ndarray) -> float:
+    """Return the largest distance between the distribution of PIT values and the uniform one, in `[0, 1]`."""
+    ranked = np.sort(np.asarray(pit_values, dtype=float))
+    steps = np.arange(len(ranked) + 1) / len(ranked)
+    return float(max((steps[1:] - ranked).max(), (ranked - steps[:-1]).max()))
+
+
 def rmse(y: np.ndarray, predicted: np.ndarray) -> float:
     """Return the root mean squared error, in raw units."""
     return float(np.sqrt(np.mean((np.asarray(y) - np.asarray(predicted)) ** 2)))

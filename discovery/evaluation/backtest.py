@@ -154,6 +154,12 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
     )
 
 
+def random_starts(seed: int, n_candidates: int, n_initial: int) -> tuple[int, ...]:
+    """Return the random starts at a seed, as indices into the pool: the same for every method."""
+    order = seeds.rng(seed, "initial experiments").permutation(n_candidates)
+    return tuple(int(i) for i in order[:n_initial])
+
+
 def _runs_once(method: Method, options: BacktestOptions) -> bool:
     """Say whether one run stands for every seed."""
     return method.is_deterministic and options.n_initial == 0
@@ -167,12 +173,7 @@ def _plans(method: Method, context: BacktestContext, options: BacktestOptions) -
         Plan(
             seed=seed,
             n_experiments=n,
-            initial=tuple(
-                int(i)
-                for i in seeds.rng(seed, "initial experiments").permutation(context.n_candidates)[
-                    : min(options.n_initial, n)
-                ]
-            ),
+            initial=random_starts(seed, context.n_candidates, min(options.n_initial, n)),
             batch_size=options.batch_size,
         )
         for seed in run_seeds
