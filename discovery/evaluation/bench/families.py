@@ -19,6 +19,7 @@ from discovery.evaluation.bench.specs import campaign_spec
 from discovery.evaluation.bench.tables import CONTEXT, TaskTable, as_history, read_task
 
 Split = Literal["development", "reported"]
+LeaveOut = Literal["group", "task"]
 
 DEVELOPMENT = (
     "deoxyfluorination",
@@ -110,12 +111,16 @@ def family_names(split: Split | None = None) -> tuple[str, ...]:
     return tuple(name for name in wanted if name in at_hand)
 
 
-def load_families(names: Sequence[str] | None = None, *, split: Split | None = None) -> list[Family]:
+def load_families(
+    names: Sequence[str] | None = None, *, split: Split | None = None, leave_out: LeaveOut = "group"
+) -> list[Family]:
     """Load families with a campaign for each task.
 
     Args:
         names: Families to load; default all that are at hand.
         split: Only families of `development` or `reported`.
+        leave_out: What is left out of a task's history with it: its `group`, or the `task` alone, so that close
+            relatives teach it.
 
     Returns:
         Families in the order of the names; a family without any usable task has none, and says why under `skipped`.
@@ -134,10 +139,10 @@ def load_families(names: Sequence[str] | None = None, *, split: Split | None = N
                 "More families lie in the folder that DISCOVERY_DATASETS names.",
             )
     sources = family_sources()
-    return [_family(sources[name]) for name in wanted]
+    return [_family(sources[name], leave_out) for name in wanted]
 
 
-def _family(source: FamilySource) -> Family:
+def _family(source: FamilySource, leave_out: LeaveOut) -> Family:
     """Make the campaigns of a family."""
     skipped: dict[str, str] = {}
     tables: dict[str, TaskTable] = {}
@@ -151,7 +156,7 @@ def _family(source: FamilySource) -> Family:
     tasks = []
     for table in tables.values():
         try:
-            tasks.append(_bench_task(source, table, tables))
+            tasks.append(_bench_task(source, table, tables, leave_out))
         except NotSupportedError as error:
             skipped[table.name] = error.message
     return Family(source.name, source.title, source.kind, tuple(tasks), skipped)
@@ -167,7 +172,9 @@ def _why_not(table: TaskTable) -> str:
     return ""
 
 
-def _bench_task(source: FamilySource, table: TaskTable, tables: Mapping[str, TaskTable]) -> BenchTask:
+def _bench_task(
+    source: FamilySource, table: TaskTable, tables: Mapping[str, TaskTable], leave_out: LeaveOut
+) -> BenchTask:
     """Make the campaign of one task.
 
     Raises:
@@ -175,16 +182,19 @@ def _bench_task(source: FamilySource, table: TaskTable, tables: Mapping[str, Tas
     """
     own = table.varying()
     group = group_of(source.name, table)
-    kin = {} if source.name in SINGLES else _kin(source, own, group, tables)
+    near = {name for name, other in tables.items() if group_of(source.name, other) == group}
+    left_out = near if leave_out == "group" else {table.name}
+    others = [] if source.name in SINGLES else [other for name, other in tables.items() if name not in left_out]
+    kin = _kin(source, own, others)
     return BenchTask(source.name, table.name, group, campaign_spec(source, own, kin), own.n_distinct, tuple(kin))
 
 
-def _kin(source: FamilySource, own: TaskTable, group: str, tables: Mapping[str, TaskTable]) -> dict[str, pd.DataFrame]:
-    """Return the rows of tasks of other groups in the columns of a campaign, by task."""
+def _kin(source: FamilySource, own: TaskTable, others: Sequence[TaskTable]) -> dict[str, pd.DataFrame]:
+    """Return the rows of other tasks in the columns of a campaign, by task."""
     by_name = {task.name: task for task in source.tasks}
     kin = {}
-    for other in tables.values():
-        if group_of(source.name, other) == group or not _comparable(own, other):
+    for other in others:
+        if not _comparable(own, other):
             continue
         is_held = own.context is not None and other.context is not None
         held = read_task(by_name[other.name], CONTEXT.get(source.name), own.context) if is_held else other

@@ -48,10 +48,10 @@ def _mapping(source: FamilySource, own: TaskTable, kin: Mapping[str, pd.DataFram
         "parameters": [_parameter(column, cells[column.name], len(own.columns) == 1) for column in own.columns],
         "outcomes": [_outcome(own)],
         "objectives": [{"name": own.outcome.name, "goal": own.outcome.goal}],
-        "candidates": _write(own.frame, folder, own.name),
+        "candidates": write_table(own.frame, folder, own.name),
         "experience": {
             "simulators": [{"name": name} for name in simulators],
-            "history": [_write(rows, folder, name) for name, rows in kin.items()],
+            "history": [write_table(rows, folder, name) for name, rows in kin.items()],
         },
     }
 
@@ -84,8 +84,8 @@ def _outcome(own: TaskTable) -> dict[str, Any]:
     return shown | ({"range": [0.0, 100.0]} if is_yield else {})
 
 
-def _write(frame: pd.DataFrame, folder: Path, name: str) -> str:
-    """Write a table under a name that its content decides; return the file's name."""
+def write_table(frame: pd.DataFrame, folder: Path, name: str) -> str:
+    """Write a table as CSV under a name that its content decides; return the file's name."""
     text = frame.to_csv(index=False)
     path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
     if not path.exists():

@@ -1,0 +1,209 @@
+"""Run what is missing of a bench, over processes, and keep every piece as soon as it is finished.
+
+A unit is what one process does in one go: one method on one task, learning included; its pieces are rows of the file.
+A method that fails on a task costs that unit and is named in the end; nothing else stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import discovery
+from discovery.errors import ConfigurationError, DiscoveryError, NotEnoughDataError
+from discovery.evaluation.bench.families import BenchTask
+from discovery.evaluation.bench.rows import ResultsFile, key_of
+from discovery.evaluation.cache import versions
+from discovery.evaluation.methods import BASELINES, METHODS, PREDICTORS, Progress
+from discovery.evaluation.workers import run_all
+
+_LEARNING = ("acquisition", "belief", "campaign", "meta", "space", "tasks", "cycle.py")  # what decides our own methods
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One row of the results.
+
+    Attributes:
+        identity: What is run; decides `key`.
+        settings_hash: On what data, by which code.
+    """
+
+    identity: Mapping[str, Any]
+    settings_hash: str
+
+    @property
+    def key(self) -> str:
+        """Identity of the row."""
+        return key_of(self.identity)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one process does in one go.
+
+    Attributes:
+        task: The task, with the history that it is run with.
+        method: Name of the method.
+        pieces: The rows to be made.
+    """
+
+    task: BenchTask
+    method: str
+    pieces: tuple[Piece, ...]
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        source = self.pieces[0].identity["source"]
+        history = "" if source == "related" else f", history: {source}"
+        return f"{self.method} on {self.task.family}/{self.task.name}{history}"
+
+
+Execute = Callable[[Unit, str], Iterator[dict[str, Any]]]
+"""Make the rows of a unit on a device, one after the other, each with everything but identity and hashes."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run.
+
+    Attributes:
+        n_workers: Number of processes; default the number of cores.
+        device: Where models live: `auto`, `cpu` or `cuda`.
+        keep: Whether finished pieces count as done though the code that makes them has changed since.
+    """
+
+    n_workers: int | None = None
+    device: str = "auto"
+    keep: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class BenchRun:
+    """What a bench has made.
+
+    Attributes:
+        rows: All rows of the plan that exist, those of earlier runs included.
+        n_planned: Number of rows of the plan.
+        n_made: Number of rows made now.
+        skipped: Why units cannot be run, by their label.
+        failed: Why units broke, by their label.
+    """
+
+    rows: pd.DataFrame
+    n_planned: int
+    n_made: int
+    skipped: Mapping[str, str]
+    failed: Mapping[str, str]
+
+
+def run_units(
+    units: Sequence[Unit],
+    execute: Execute,
+    results: ResultsFile,
+    options: RunOptions,
+    progress: Progress | None = None,
+) -> BenchRun:
+    """Make the rows that are missing, and fold everything into the file.
+
+    Args:
+        units: The whole plan.
+        execute: Makes a unit's rows.
+        results: The file.
+        options: How to run.
+        progress: Called with the unit that has finished and the fraction of rows done.
+
+    Raises:
+        InputError: If the file holds something else.
+        DiscoveryError: If a process ends early.
+    """
+    wanted = [piece for unit in units for piece in unit.pieces]
+    before = results.compact()
+    done = _done(before, wanted, options.keep)
+    missing = [replace(unit, pieces=tuple(p for p in unit.pieces if p.key not in done)) for unit in units]
+    open_units = [unit for unit in missing if unit.pieces]
+    works = [(unit.label, (unit, execute, results, options.device)) for unit in open_units]
+    n_done = len(done)
+    skipped: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    if progress is not None and done:
+        progress(f"{len(done)} of {len(wanted)} runs are done already", n_done / max(len(wanted), 1))
+    for i, (word, reason) in run_all(make_unit, works, options.n_workers or os.cpu_count() or 1):
+        n_done += len(open_units[i].pieces)
+        if word:
+            (skipped if word == "skipped" else failed)[open_units[i].label] = reason
+        if progress is not None:
+            progress(open_units[i].label, n_done / len(wanted))
+    rows = results.compact()
+    kept = rows[rows["key"].isin({piece.key for piece in wanted})].reset_index(drop=True)
+    n_made = int((~kept["key"].isin(done)).sum())
+    return BenchRun(kept, len(wanted), n_made, skipped, failed)
+
+
+def make_unit(unit: Unit, execute: Execute, results: ResultsFile, device: str) -> tuple[str, str]:
+    """Make a unit's rows and keep each; return `skipped` or `failed` with the reason, or two empty texts."""
+    stamp = {"versions": ", ".join(f"{name} {number}" for name, number in versions().items())}
+    try:
+        for piece, made in zip(unit.pieces, execute(unit, device), strict=True):
+            results.add([{"key": piece.key, "settings_hash": piece.settings_hash, **piece.identity, **made, **stamp}])
+    except (ConfigurationError, NotEnoughDataError) as error:
+        return "skipped", error.message
+    except DiscoveryError as error:
+        return "failed", str(error)
+    except Exception as error:  # a broken method must not end hours of other methods
+        return "failed", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return "", ""
+
+
+def settings_hash(task: BenchTask, method: str) -> str:
+    """Return the identity of the data and the code that decide a run; baselines hang on their own module only."""
+    parts = [task.spec.spec_hash, str(sorted(versions().items())), _code_hash(method)]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def can_run(task: BenchTask, method: str) -> bool:
+    """Say whether a task has the experience that a single hypothesis lives on."""
+    if method in ("history", "deep_kernel"):
+        return bool(task.history)
+    if method.startswith("simulator:"):
+        return method.partition(":")[2] in {ref.name for ref in task.spec.experience.simulators}
+    return True
+
+
+def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]:
+    """Return the keys of the pieces that need not be made again."""
+    hashes = {piece.key: piece.settings_hash for piece in wanted}
+    rows = before[before["key"].isin(hashes)]
+    return {key for key, made in zip(rows["key"], rows["settings_hash"], strict=True) if keep or made == hashes[key]}
+
+
+@lru_cache
+def _code_hash(method: str) -> str:
+    """Return the identity of the code of a method."""
+    entry = METHODS.get(method) or METHODS.get(method.partition(":")[0]) or PREDICTORS[method.partition(":")[0]]
+    files = [Path(inspect.getfile(import_module(entry.partition(":")[0])))]
+    if method not in BASELINES:
+        library = Path(discovery.__file__).parent
+        folders = [library / name for name in _LEARNING]
+        folders += [_folder(point.module) for point in entry_points(group="discovery.simulators")]
+        files += [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*.py"))]
+    digest = hashlib.sha256()
+    for file in sorted(set(files)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _folder(module: str) -> Path:
+    """Return the folder of a module."""
+    return Path(inspect.getfile(import_module(module))).parent
