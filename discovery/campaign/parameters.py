@@ -111,12 +111,14 @@ class MoleculeParameter(Part):
 
     Attributes:
         name: Column of the tables that holds the SMILES.
-        fingerprint: How molecules become numbers.
+        fingerprint: Which fragments molecules are compared by: `mixed` is the four others together.
+        descriptors: Whether computed properties (size, polarity, lipophilicity, charge) are compared too.
     """
 
     type: Literal["molecule"]
     name: Text
-    fingerprint: Text = "ecfp4"
+    fingerprint: Literal["mixed", "ecfp4", "fcfp4", "atom_pairs", "torsions"] = "mixed"
+    descriptors: bool = True
 
 
 Parameter = Annotated[

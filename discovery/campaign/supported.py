@@ -24,9 +24,8 @@ def check_supported(spec: CampaignSpec) -> None:
 
 def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
     """Yield key, what is missing and advice for everything that is not built."""
-    for i, parameter in enumerate(spec.parameters):
-        if isinstance(parameter, MoleculeParameter):
-            yield f"parameters[{i}].type", "molecule parameters are", "Use a categorical parameter with descriptors."
+    if any(isinstance(parameter, MoleculeParameter) for parameter in spec.parameters):
+        yield from _missing_with_molecules(spec)
     if not spec.has_pool:
         yield from _missing_without_pool(spec)
     if spec.outcome_constraints:
@@ -43,6 +42,14 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
     for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
         if name not in ("no_transfer", "history") and not name.startswith("simulator:"):
             yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", ""
+
+
+def _missing_with_molecules(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    if spec.candidates is None:
+        yield "candidates", "molecules that are not listed are", "List their SMILES in a file: `candidates: FILE.csv`."
+    for i, reference in enumerate(spec.experience.simulators):
+        advice = "Remove it; earlier tables under experience.history teach about molecules."
+        yield f"experience.simulators[{i}].name", f"{reference.name} on molecules is", advice
 
 
 def _missing_without_pool(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:

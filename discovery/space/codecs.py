@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,22 @@ import pandas as pd
 from discovery.campaign import CategoricalParameter, ContinuousParameter, DiscreteParameter
 from discovery.space.cells import CategoryReader, CellFault, faults_where, listed, read_numbers, snap
 
-Kind = Literal["continuous", "discrete", "categorical"]
+Kind = Literal["continuous", "discrete", "categorical", "molecule", "molecule_descriptors"]
 Reader = Callable[[pd.Series], tuple[np.ndarray, list[CellFault]]]
+
+
+class Part(NamedTuple):
+    """A block of one parameter's coordinates.
+
+    Attributes:
+        name: Name of the block; the parameter's, or one that starts with it.
+        kind: What its coordinates are.
+        width: Number of coordinates.
+    """
+
+    name: str
+    kind: Kind
+    width: int
 
 
 class Codec(Protocol):

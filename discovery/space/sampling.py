@@ -57,8 +57,8 @@ def _draw(space: SearchSpace, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _meets_nonlinear(space: SearchSpace, X: np.ndarray) -> np.ndarray:
-    pairs = zip(space.codecs, space.blocks, strict=True)
-    canonical = [codec.decode(X[:, block.start : block.stop]) for codec, block in pairs]
+    pairs = zip(space.codecs, space.slices, strict=True)
+    canonical = [codec.decode(X[:, part]) for codec, part in pairs]
     return meets(space.nonlinear_constraints, space.codecs, canonical)
 
 
@@ -69,7 +69,7 @@ def list_choices(space: SearchSpace) -> list[dict[int, float]]:
         NotSupportedError: If there are more than 1000 combinations.
         NoCandidateError: If the constraints leave none.
     """
-    listed = [(c, b) for c, b in zip(space.codecs, space.blocks, strict=True) if isinstance(c, ListedCodec)]
+    listed = [(c, part) for c, part in zip(space.codecs, space.slices, strict=True) if isinstance(c, ListedCodec)]
     if not listed:
         return []
     sizes = [len(codec.labels) for codec, _ in listed]
@@ -86,5 +86,5 @@ def list_choices(space: SearchSpace) -> list[dict[int, float]]:
     if not allowed.any():
         raise NoCandidateError("Exclude constraints must leave a combination; got none.", "Remove one of them.")
     X = np.hstack([codec.encode(c[allowed]) for (codec, _), c in zip(listed, codes, strict=True)])
-    dims = [dim for _, block in listed for dim in range(block.start, block.stop)]
+    dims = [dim for _, part in listed for dim in range(part.start, part.stop)]
     return [dict(zip(dims, row, strict=True)) for row in X.tolist()]

@@ -20,6 +20,7 @@ from discovery.campaign import (
     Constraint,
     ContinuousParameter,
     DiscreteParameter,
+    MoleculeParameter,
     Parameter,
     check_supported,
 )
@@ -30,12 +31,14 @@ from discovery.space.codecs import (
     Codec,
     Kind,
     ListedCodec,
+    Part,
     categorical_codec,
     continuous_codec,
     discrete_codec,
 )
 from discovery.space.constraints import EncodedConstraint, Polytope, encode_constraint, meets
 from discovery.space.descriptors import read_descriptors
+from discovery.space.molecule import MoleculeCodec, molecule_codec
 from discovery.space.sampling import draw_feasible, list_choices
 
 
@@ -44,8 +47,8 @@ class Block:
     """Where a parameter stands in the encoding.
 
     Attributes:
-        name: The parameter.
-        kind: `continuous`, `discrete` or `categorical`.
+        name: The parameter; a molecule's second block adds a word.
+        kind: `continuous`, `discrete`, `categorical`, `molecule` (sets of fragments) or `molecule_descriptors`.
         start: First encoded coordinate.
         stop: One past the last encoded coordinate.
         n_values: Number of listed values; 0 for a continuous parameter.
@@ -99,20 +102,20 @@ class SearchSpace:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """Where each parameter stands in the encoding."""
+        """Where each parameter stands in the encoding; a molecule has up to two blocks, any other parameter one."""
+        blocks: list[Block] = []
+        for codec in self.codecs:
+            is_one_hot = isinstance(codec, ListedCodec) and codec.is_one_hot
+            for name, kind, width in _parts(codec):
+                start = blocks[-1].stop if blocks else 0
+                blocks.append(Block(name, kind, start, start + width, len(codec.values), codec.values, is_one_hot))
+        return tuple(blocks)
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """Coordinates of each parameter."""
         stops = np.cumsum([codec.n_dims for codec in self.codecs]).tolist()
-        return tuple(
-            Block(
-                codec.name,
-                codec.kind,
-                stop - codec.n_dims,
-                stop,
-                len(codec.values),
-                codec.values,
-                isinstance(codec, ListedCodec) and codec.is_one_hot,
-            )
-            for codec, stop in zip(self.codecs, stops, strict=True)
-        )
+        return tuple(slice(stop - codec.n_dims, stop) for codec, stop in zip(self.codecs, stops, strict=True))
 
     @property
     def n_dims(self) -> int:
@@ -174,8 +177,8 @@ class SearchSpace:
         if self.polytope is not None and not self.is_pooled:
             X = X.copy()
             X[:, self.polytope.dims] = self.polytope.pull(X[:, self.polytope.dims])
-        pairs = zip(self.codecs, self.blocks, strict=True)
-        return self._frame([codec.decode(X[:, block.start : block.stop]) for codec, block in pairs])
+        pairs = zip(self.codecs, self.slices, strict=True)
+        return self._frame([codec.decode(X[:, part]) for codec, part in pairs])
 
     def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the parameters' columns with floats and listed categories in place of whatever was written.
@@ -258,7 +261,7 @@ class SearchSpace:
 
     @property
     def _starts(self) -> list[int]:
-        return [block.start for block in self.blocks]
+        return [part.start for part in self.slices]
 
     def _read(self, frame: pd.DataFrame) -> tuple[list[np.ndarray], list[CellFault]]:
         """Return canonical values and faults of all parameters."""
@@ -277,6 +280,11 @@ class SearchSpace:
         return pd.DataFrame({codec.name: codec.column(v) for codec, v in zip(self.codecs, canonical, strict=True)})
 
 
+def _parts(codec: Codec) -> tuple[Part, ...]:
+    """Return the blocks of one parameter."""
+    return codec.parts if isinstance(codec, MoleculeCodec) else (Part(codec.name, codec.kind, codec.n_dims),)
+
+
 def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
     match parameter:
         case ContinuousParameter():
@@ -287,4 +295,6 @@ def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
             return categorical_codec(parameter)
         case CategoricalParameter(descriptors=str() as path):
             return categorical_codec(parameter, read_descriptors(parameter, spec.resolve(path)))
+        case MoleculeParameter():
+            return molecule_codec(parameter, spec)
     raise NotSupportedError(f"{parameter.name!r}: {parameter.type} parameters are not supported yet.")

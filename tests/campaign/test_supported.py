@@ -7,6 +7,7 @@ from discovery.errors import ConfigurationError, NotSupportedError
 
 CONTINUOUS = {"name": "x", "type": "continuous", "bounds": [0, 1]}
 LOG = {"name": "l", "type": "continuous", "bounds": [0.1, 1], "scale": "log"}
+MOLECULE = {"name": "s", "type": "molecule"}
 DISCRETE = {"name": "d", "type": "discrete", "values": [0, 1, 2]}
 
 
@@ -27,7 +28,11 @@ NEEDS_POOL = [
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"parameters": [CONTINUOUS, {"name": "s", "type": "molecule"}], "candidates": "c.csv"}, "parameters[1].type"),
+        ({"parameters": [CONTINUOUS, MOLECULE]}, "candidates"),
+        (
+            {"parameters": [MOLECULE], "candidates": "c.csv", "experience": {"simulators": [{"name": "gp_prior"}]}},
+            "experience.simulators[0].name",
+        ),
         ({"outcome_constraints": ["impurity <= 5"]}, "outcome_constraints"),
         ({"objectives": [{"name": "y"}, {"name": "z"}]}, "objectives"),
         ({"objectives": [{"name": "y", "goal": "match", "target": 1}]}, "objectives[0].goal"),
@@ -59,6 +64,11 @@ def test_any_constraint_may_filter_a_product_of_lists():
     spec = build(parameters=[DISCRETE, {**DISCRETE, "name": "x"}], constraints=[CARDINALITY])
     assert spec.has_pool and spec.n_combinations == 9
     check_supported(spec)
+
+
+def test_listed_molecules_pass():
+    """Molecules need candidates and nothing else."""
+    check_supported(build(parameters=[MOLECULE, CONTINUOUS], candidates="c.csv"))
 
 
 def test_what_is_built_passes():

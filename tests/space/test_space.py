@@ -257,9 +257,9 @@ def test_constraints_that_contradict_each_other_are_refused():
 
 
 def test_what_is_not_built_never_becomes_a_space():
-    """A space of molecules is refused."""
-    with pytest.raises(NotSupportedError, match="molecule"):
-        build([{"name": "s", "type": "molecule"}], candidates="c.csv")
+    """A space of molecules that are not listed is refused."""
+    with pytest.raises(NotSupportedError, match="candidates: molecules that are not listed"):
+        build([{"name": "s", "type": "molecule"}])
 
 
 def test_boolean_categories_match_truth_values():
