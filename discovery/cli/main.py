@@ -14,7 +14,19 @@ from typing import Annotated
 import typer
 
 import discovery
-from discovery.cli import campaigns, catalog, doctor, evaluations, measurements, models, proposals, run, status, store
+from discovery.cli import (
+    bench,
+    campaigns,
+    catalog,
+    doctor,
+    evaluations,
+    measurements,
+    models,
+    proposals,
+    run,
+    status,
+    store,
+)
 from discovery.errors import DiscoveryError
 from discovery.settings import set_threads
 
@@ -30,6 +42,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "report": campaigns.report,
     "backtest": evaluations.backtest,
     "evaluate": evaluations.evaluate,
+    "bench": bench.bench,
     "meta-learners": catalog.meta_learners,
     "replay": proposals.replay,
     "export": store.export,

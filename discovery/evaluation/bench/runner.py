@@ -94,7 +94,7 @@ class BenchRun:
     """What a bench has made.
 
     Attributes:
-        rows: All rows of the plan that exist, those of earlier runs included.
+        rows: All rows of the plan that exist, in its order, those of earlier runs included.
         n_planned: Number of rows of the plan.
         n_made: Number of rows made now.
         skipped: Why units cannot be run, by their label.
@@ -146,9 +146,9 @@ def run_units(
         if progress is not None:
             progress(open_units[i].label, n_done / len(wanted))
     rows = results.compact()
-    kept = rows[rows["key"].isin({piece.key for piece in wanted})].reset_index(drop=True)
+    kept = rows.set_index("key", drop=False).reindex([p.key for p in wanted]).dropna(subset=["key"])
     n_made = int((~kept["key"].isin(done)).sum())
-    return BenchRun(kept, len(wanted), n_made, skipped, failed)
+    return BenchRun(kept.reset_index(drop=True), len(wanted), n_made, skipped, failed)
 
 
 def make_unit(unit: Unit, execute: Execute, results: ResultsFile, device: str) -> tuple[str, str]:

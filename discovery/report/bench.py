@@ -1,0 +1,111 @@
+"""The report of a bench: tables in the terminal, and one HTML file with plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from discovery.evaluation.bench.benches import BenchResult
+from discovery.evaluation.bench.statistics import SPEED_UPS
+from discovery.report import bench_figures as figures
+from discovery.report import bench_grids as grids
+from discovery.report.html import Page, Section, write_page
+from discovery.report.terminal import console, table
+
+
+def print_bench(result: BenchResult, to: Console | None = None) -> None:
+    """Print what a bench says: a sentence, then its tables."""
+    to = to or console()
+    to.print(Text(bench_headline(result)))
+    for grid in grids.bench_grids(result):
+        to.print()
+        to.print(table(grid, is_plain=not to.is_terminal))
+
+
+def bench_headline(result: BenchResult) -> str:
+    """Return the result in a sentence or two."""
+    n_tasks = result.run.rows[["family", "task"]].drop_duplicates().shape[0]
+    head = f"{len(result.run.rows)} of {result.run.n_planned} runs on {n_tasks} tasks"
+    if result.name in ("campaigns", "harm"):
+        return f"{head}. {_speed_words(result)}"
+    return f"{head}. {result.question}"
+
+
+def bench_html(result: BenchResult, path: str | Path) -> Path:
+    """Write a bench as one HTML file; return the file."""
+    is_replay = result.name in ("campaigns", "harm")
+    sections = _replay_sections(result) if is_replay else _score_sections(result)
+    page = Page("Bench", result.name, bench_headline(result), _facts(result), tuple([*sections, *_left_out(result)]))
+    return write_page(page, path)
+
+
+def _speed_words(result: BenchResult) -> str:
+    """Say how the first method does over all tasks."""
+    speeds = grids.overall(result.summary["speed_ups"])
+    own = speeds[(speeds["method"] == result.methods[0]) & (speeds["start"] == "matched")]
+    if own.empty:
+        return result.question
+    measures = own[own["source"] == own["source"].iloc[0]].set_index("measure")
+    said = ", ".join(
+        f"{measures.loc[m, 'speed_up']:.2f} to {words}" for m, words in SPEED_UPS.items() if m != "regret_auc"
+    )
+    history = "" if own["source"].iloc[0] == "related" else f" with {own['source'].iloc[0]} history"
+    return f"Speed-up of {result.methods[0]}{history} over {result.reference}, same random starts: {said}."
+
+
+def _replay_sections(result: BenchResult) -> list[Section]:
+    """Return the parts about replays."""
+    sections = [
+        Section(
+            "Speed-up over all tasks",
+            "Points are geometric means over tasks, bars 90 % intervals; right of 1 is fewer experiments.",
+            figures.speed_up_figure(result),
+            grids.speed_up_grid(result),
+        ),
+        Section("Task by task", "Every point is a task; above 1 is better.", figures.tasks_figure(result)),
+    ]
+    sections += [
+        Section(f"Regret, {words}", "Mean over tasks of the mean over seeds.", figures.regret_figure(result, start))
+        for start, words in grids.STARTS.items()
+        if figures.has_start(result, start)
+    ]
+    sections += [Section("", grid=grid) for grid in grids.bench_grids(result)[1:]]
+    return sections
+
+
+def _score_sections(result: BenchResult) -> list[Section]:
+    """Return the parts about predictions."""
+    sections = [
+        Section(grids.LABELS[score], "", figures.score_figure(result, score))
+        for score in grids.SHOWN_SCORES[result.name][:4]
+    ]
+    pit = Section(
+        "Where outcomes fell",
+        "Flat is calibrated; a hill means too wide, a bowl too narrow.",
+        figures.pit_figure(result),
+    )
+    return [*sections, pit, *(Section("", grid=grid) for grid in grids.bench_grids(result))]
+
+
+def _left_out(result: BenchResult) -> list[Section]:
+    """Say what was not run, and why."""
+    reasons = {f"{family.name}/{task}": why for family in result.suite.families for task, why in family.skipped.items()}
+    reasons |= {**result.run.skipped, **result.run.failed}
+    if not reasons:
+        return []
+    grid = grids.Grid("What was not run", ("what", "why"), tuple(reasons.items()), n_text=2)
+    return [Section("Not run", grid=grid)]
+
+
+def _facts(result: BenchResult) -> tuple[tuple[str, str], ...]:
+    """Return what a reader has to know first."""
+    return (
+        ("Question", result.question),
+        ("Suite", f"{result.suite.name}, {result.suite.n_seeds} seeds"),
+        ("Families", ", ".join(f"{family.name} ({len(family.tasks)})" for family in result.suite.families)),
+        ("History", f"without the {result.suite.leave_out} of each task"),
+        ("Compared with", result.reference),
+        ("Versions", str(result.run.rows["versions"].iloc[-1])),
+    )
