@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from discovery.campaign import CampaignSpec
+from discovery.campaign import CampaignSpec, history_file
 from discovery.errors import ConfigurationError, NotSupportedError
 from discovery.evaluation.methods import BacktestContext, Goal, Method, Predictor, Progress
 from discovery.space import CandidatePool, MeasuredPool, SearchSpace
@@ -105,10 +105,10 @@ def _check_history(spec: CampaignSpec) -> None:
     """Refuse a history that holds the answers under another name: a copy of the file that is replayed."""
     answers = [path for path in (spec.candidates, getattr(spec.experiment, "path", None)) if path]
     hidden = {_content_hash(spec.resolve(path)) for path in answers}
-    for entry in spec.experience.history:
-        if isinstance(entry, str) and _content_hash(spec.resolve(entry)) in hidden:
+    for path in map(history_file, spec.experience.history):
+        if path is not None and _content_hash(spec.resolve(path)) in hidden:
             raise ConfigurationError(
-                f"experience.history must not hold the outcomes that are replayed; got a copy, {entry}.",
+                f"experience.history must not hold the outcomes that are replayed; got a copy, {path}.",
                 "Remove it from the history.",
             )
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from discovery.meta.kernels import matern52, squared_distance, tanimoto
 
 if TYPE_CHECKING:
-    from discovery.space.space import SearchSpace
+    from discovery.space import AlignedSpace, SearchSpace
 
 MAIN_EFFECT_LENGTHSCALE = 0.5  # of a block's unit distance: nearly free levels, smooth numbers
 MOST_BLOCKS = 12  # spaces with more blocks have one component for all main effects together
@@ -39,7 +39,7 @@ class Components:
     smooth: Tensor
 
     @classmethod
-    def of(cls, space: SearchSpace, device: torch.device | str = "cpu") -> Components:
+    def of(cls, space: SearchSpace | AlignedSpace, device: torch.device | str = "cpu") -> Components:
         """Read the components of a space: Tanimoto per molecule, a main effect per other block."""
         rows, tanimoto = [], []
         plain = [block for block in space.blocks if block.kind != MOLECULE]

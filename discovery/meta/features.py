@@ -6,12 +6,14 @@ For a simulator the "sources" are the mean and the leading variations of its sim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from discovery.meta.kernels import matern52, squared_distance
+from discovery.tasks.lift import Lift
 
 CHUNK_NUMBERS = {"cpu": 2**17, "cuda": 2**25}  # j x rows x n at once: stays in a core's cache, or fills a GPU
 
@@ -21,29 +23,36 @@ class SourceFeatures:
     """Posterior means of `j` sources, in standardized outcome units.
 
     Attributes:
-        X: Source configurations, padded. Shape `j x n x d`.
+        X: Source configurations, padded. Shape `j x n x d`, or `j x n x D` where history is wider than the campaign.
         dual: Dual coefficients `a` (signal variance included); zero where padded. Shape `j x n`.
         inverse_lengthscale: Factor per column. Shape `j x d`.
         constant: Constant `c` per source. Shape `j`.
+        lift: Takes the campaign's configurations to those of the sources; None where both have the same columns.
     """
 
     X: Tensor
     dual: Tensor
     inverse_lengthscale: Tensor
     constant: Tensor
+    lift: Lift | None = None
 
     @property
     def n_features(self) -> int:
         """Number of features `j`."""
         return int(self.constant.shape[0])
 
-    def to(self, device: torch.device | str) -> SourceFeatures:
-        """Return the features on a device."""
-        return SourceFeatures(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all numbers by name, for a checkpoint."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "lift"}
+        lift = {} if self.lift is None else {f"lift.{f.name}": getattr(self.lift, f.name) for f in fields(Lift)}
+        return own | lift
 
-    def select(self, index: Tensor) -> SourceFeatures:
-        """Keep some of the sources."""
-        return SourceFeatures(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> SourceFeatures:
+        """Rebuild the features from what `tensors` gave."""
+        lift = {f.name: tensors[name] for f in fields(Lift) if (name := f"lift.{f.name}") in tensors}
+        own = {f.name: tensors[f.name] for f in fields(cls) if f.name != "lift"}
+        return cls(**own, lift=Lift(**lift) if lift else None)
 
     def __call__(self, X: Tensor) -> Tensor:
         """Evaluate all features.
@@ -54,9 +63,10 @@ class SourceFeatures:
         Returns:
             Feature values. Shape `* x j`; differentiable in X.
         """
-        rows = X.reshape(-1, X.shape[-1])
         if self.n_features == 0:
-            return rows.new_zeros(*X.shape[:-1], 0)
+            return X.new_zeros(*X.shape[:-1], 0)
+        rows = X.reshape(-1, X.shape[-1])
+        rows = rows if self.lift is None else self.lift(rows)
         per_row = self.X.shape[0] * self.X.shape[1]
         chunk = max(1, CHUNK_NUMBERS.get(rows.device.type, 2**17) // per_row)
         values = torch.cat([self._rows(part) for part in rows.split(chunk)])

@@ -16,7 +16,7 @@ from torch import Tensor
 from discovery.meta.components import MOLECULE, Components
 
 if TYPE_CHECKING:
-    from discovery.space.space import SearchSpace
+    from discovery.space import AlignedSpace, Block, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Geometry:
     components: Components
 
     @classmethod
-    def of(cls, space: SearchSpace, device: torch.device | str = "cpu") -> Geometry:
+    def of(cls, space: SearchSpace | AlignedSpace, device: torch.device | str = "cpu") -> Geometry:
         """Read the blocks of a space."""
         scale, index, numeric = [], [], []
         blocks = [block for block in space.blocks if block.kind != MOLECULE]
         for i, block in enumerate(blocks):
             width = block.stop - block.start
-            scale += [0.5**0.5 if block.is_one_hot else width**-0.5] * width
+            scale += [_column_scale(block)] * width
             index += [i] * width
             numeric += [block.kind != "categorical"] * width
         return cls(
@@ -62,3 +62,39 @@ class Geometry:
     def inverse_lengthscales(self, lengthscales: Tensor) -> Tensor:
         """Turn lengthscales per block into factors per column. Shape `* x n_blocks` to `* x d'`."""
         return self.column_scale / self.columns(lengthscales)
+
+
+def _column_scale(block: Block) -> float:
+    return (0.5 if block.is_one_hot else 1 / (block.stop - block.start)) ** 0.5
+
+
+@dataclass(frozen=True)
+class OwnBlocks:
+    """The blocks of a campaign's own space among those of the wider space of its history.
+
+    Attributes:
+        geometry: The own blocks.
+        index: Block of the wider space that holds each own block. Shape `n_blocks`; integer.
+        factor: Own lengthscale per lengthscale of that block. Shape `n_blocks`.
+    """
+
+    geometry: Geometry
+    index: Tensor
+    factor: Tensor
+
+    @classmethod
+    def of(cls, space: AlignedSpace, device: torch.device | str = "cpu") -> OwnBlocks:
+        """Find the own blocks in an aligned space."""
+        starts = [block.start for block in space.blocks if block.kind != MOLECULE]
+        own = [block for block in space.own.blocks if block.kind != MOLECULE]
+        wider = [space.block_at(block.start) for block in own]
+        factor = [_column_scale(a) / _column_scale(b) for a, b in zip(own, wider, strict=True)]
+        return cls(
+            geometry=Geometry.of(space.own, device),
+            index=torch.tensor([starts.index(block.start) for block in wider], dtype=torch.long, device=device),
+            factor=torch.tensor(factor, dtype=torch.float64, device=device),
+        )
+
+    def lengthscales(self, wider: Tensor) -> Tensor:
+        """Pick the own lengthscales out of those of the wider space. Shape `* x n` to `* x n_blocks`."""
+        return wider[..., self.index] * self.factor

@@ -25,7 +25,7 @@ from discovery.meta.fitting import (
     source_features,
     subsample,
 )
-from discovery.meta.geometry import Geometry
+from discovery.meta.geometry import Geometry, OwnBlocks
 from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.members import Members, plain_members
 from discovery.tasks.task import TaskBatch
@@ -122,22 +122,25 @@ def fit_trust(
 def _resume(trust: Mapping[str, Tensor], name: str, default: Tensor) -> Tensor:
     """Take a fit's starting value from an earlier trust where it has one (positive quantities are fitted in logs)."""
     found = trust.get(name.removeprefix("log_"))
-    if found is None:
+    if found is None or found.shape != default.shape:
         return default
     value = found.to(default)
     return value.clamp_min(1e-6).log() if name.startswith("log_") else value
 
 
-def history_members(trust: Mapping[str, Tensor], n_sources: int, geometry: Geometry) -> Members:
-    """Spread the cross-fitted trust into a bank of members (`TRUST`)."""
+def history_members(
+    trust: Mapping[str, Tensor], n_sources: int, geometry: Geometry, own: OwnBlocks | None = None
+) -> Members:
+    """Spread the cross-fitted trust into a bank of members (`TRUST`), over the campaign's own blocks where given."""
+    lengthscale = trust["lengthscale"] if own is None else own.lengthscales(trust["lengthscale"])
     table = torch.tensor(TRUST, dtype=torch.float64, device=geometry.column_scale.device)
     slope_factor, slope_sd_factor, signal_factor, noise_factor, lengthscale_factor, prior = table.T
     ones = torch.ones_like(prior)
     slope = (slope_factor * trust["slope"] / n_sources)[:, None].expand(-1, n_sources)
     slope_sd = (slope_sd_factor * trust["slope_sd"] / math.sqrt(n_sources))[:, None].expand(-1, n_sources)
     return plain_members(
-        geometry,
-        lengthscale_factor[:, None] * trust["lengthscale"][None, :],
+        geometry if own is None else own.geometry,
+        lengthscale_factor[:, None] * lengthscale[None, :],
         n_features=n_sources,
         signal=signal_factor * trust["signal"],
         noise=(noise_factor * trust["noise"]).clamp_min(0.01),
@@ -200,6 +203,7 @@ def from_history(
     geometry: Geometry,
     generator: torch.Generator,
     *,
+    own: OwnBlocks | None = None,
     start_from: Mapping[str, Tensor] | None = None,
     on_step: Progress | None = None,
 ) -> FromHistory:
@@ -207,8 +211,9 @@ def from_history(
 
     Args:
         batch: Source tasks with standardized outcomes.
-        geometry: The space's blocks.
+        geometry: The blocks of the sources' space.
         generator: Source of randomness (subsampling).
+        own: The blocks of the campaign's own space where that of the sources is wider.
         start_from: Trust to go on from, with half the steps.
         on_step: Called with (step, steps).
     """
@@ -217,9 +222,9 @@ def from_history(
         trust = {name: batch.X.new_tensor(value) for name, value in DEFAULT_TRUST.items()}
         location = math.exp(lengthscale_location(geometry.n_blocks))
         trust["lengthscale"] = batch.X.new_full((geometry.n_blocks,), location)
-        return FromHistory(history_members(trust, 1, geometry), features, trust, {})
+        return FromHistory(history_members(trust, 1, geometry, own), features, trust, {})
     rho = rank_correlations(batch, features)
     scores = {"rank_correlation": float(rho.mean()), "rank_correlation_se": float(rho.std() / len(rho) ** 0.5)}
     some = subsample(batch, MAX_FIT_POINTS, generator)
     trust = fit_trust(some, features, geometry, start_from=start_from, on_step=on_step)
-    return FromHistory(history_members(trust, batch.n_tasks, geometry), features, trust, scores)
+    return FromHistory(history_members(trust, batch.n_tasks, geometry, own), features, trust, scores)

@@ -18,7 +18,7 @@ from discovery.meta.bank import Bank
 from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
 from discovery.meta.components import Components
 from discovery.meta.features import SourceFeatures
-from discovery.meta.geometry import Geometry
+from discovery.meta.geometry import Geometry, OwnBlocks
 from discovery.meta.history_bank import from_history
 from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.members import Members
@@ -27,6 +27,7 @@ from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
 from discovery.seeds import rng, torch_generator
 from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -103,14 +104,13 @@ class MetaGP:
         if checkpoint.meta.learner != NAME:
             raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
         tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
-        trust = {name.removeprefix("trust."): v for name, v in tensors.items() if name.startswith("trust.")}
         return cls(
             members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
-            features=SourceFeatures(**{f.name: tensors[f"features.{f.name}"] for f in fields(SourceFeatures)}),
+            features=SourceFeatures.from_tensors(_under("features.", tensors)),
             components=Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)}),
             scale=OutcomeScale(**checkpoint.meta.details["scale"]),
             device=torch.device(device),
-            trust=trust,
+            trust=_under("trust.", tensors),
             scores=checkpoint.meta.scores,
         )
 
@@ -160,7 +160,7 @@ class MetaGP:
     def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
         """Write the learner down."""
         tensors = {f"members.{f.name}": getattr(self.members, f.name) for f in fields(Members)}
-        tensors |= {f"features.{f.name}": getattr(self.features, f.name) for f in fields(SourceFeatures)}
+        tensors |= {f"features.{name}": value for name, value in self.features.tensors().items()}
         tensors |= {f"components.{f.name}": getattr(self.components, f.name) for f in fields(Components)}
         tensors |= {f"trust.{name}": value for name, value in self.trust.items()}
         scale = {f.name: getattr(self.scale, f.name) for f in fields(OutcomeScale)}
@@ -178,16 +178,18 @@ class MetaGP:
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MetaGP:
         own = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
         batch = standardize(TaskBatch.from_tasks(tasks, setting.device), own)
-        geometry = Geometry.of(setting.space, setting.device)
+        geometry, wider = Geometry.of(setting.space, setting.device), tasks[0].space
         learned = from_history(
             batch,
-            geometry,
+            geometry if wider is None else Geometry.of(wider, setting.device),
             torch_generator(setting.seed, "history"),
+            own=None if wider is None else OwnBlocks.of(wider, setting.device),
             start_from=None if start_from is None else cls.load(start_from, setting.device).trust,
             on_step=setting.on_step,
         )
         device = torch.device(setting.device)
-        return cls(learned.members, learned.features, geometry.components, own, device, learned.trust, learned.scores)
+        features = replace(learned.features, lift=None if wider is None else Lift.of(wider, setting.device))
+        return cls(learned.members, features, geometry.components, own, device, learned.trust, learned.scores)
 
     @classmethod
     def _from_simulator(cls, distribution: TaskDistribution, setting: Setting) -> MetaGP:
@@ -200,6 +202,10 @@ class MetaGP:
         geometry = Geometry.of(setting.space, setting.device)
         members, features = from_simulator(_own_units(shared), _own_units(own), geometry, on_step=setting.on_step)
         return cls(members, features, geometry.components, setting.scale, torch.device(setting.device))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:

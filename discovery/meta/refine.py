@@ -14,6 +14,8 @@ import torch
 
 from discovery.errors import NotEnoughDataError
 from discovery.meta.checkpoint import Checkpoint
+from discovery.meta.geometry import Geometry
+from discovery.meta.history_bank import history_members
 from discovery.meta.learner import Setting, Support
 from discovery.meta.members import Members
 from discovery.meta.meta_gp import MetaGP
@@ -88,14 +90,26 @@ def _held_out_one(learner: MetaGP, index: int, task: Task) -> float:
     order = rng(0, "held out", task.task_id).permutation(task.n_points)
     size = min(SUPPORT_SIZE, task.n_points // 2)
     support, query = order[:size], order[size : size + MAX_QUERY]
+    learner = _over_sources(learner, task)
     blind = replace(learner, members=_without_source(learner.members, index))
     adapted = blind.adapt(Support.of(task.X[support], task.Y[support, 0], None, learner.device))
     log_weights = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
-    mean, variance = adapted.model.marginals(torch.as_tensor(task.X[query], device=learner.device))
-    sd = (variance + adapted.model.noise_sd.square()[:, None]).sqrt()
+    mean, variance = adapted.model.predictive(torch.as_tensor(task.X[query], device=learner.device))
     y = torch.as_tensor(task.Y[query, 0], device=learner.device)
-    density = torch.distributions.Normal(mean, sd).log_prob(y) + log_weights[:, None]
+    weights = adapted.model.member_weights(log_weights)
+    density = torch.distributions.Normal(mean, variance.sqrt()).log_prob(y) + weights[:, None]
     return -float(torch.logsumexp(density, dim=0).mean())
+
+
+def _over_sources(learner: MetaGP, task: Task) -> MetaGP:
+    """Return the learner over the space of its sources, where that is wider than the campaign's own."""
+    if task.space is None:
+        return learner
+    geometry = Geometry.of(task.space, learner.device)
+    members = history_members(learner.trust, learner.features.n_features, geometry)
+    return replace(
+        learner, members=members, features=replace(learner.features, lift=None), components=geometry.components
+    )
 
 
 def _without_source(members: Members, index: int) -> Members:

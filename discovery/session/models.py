@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery import registry
+from discovery.campaign import held_in, history_name
 from discovery.errors import CheckpointError
 from discovery.lifecycle import ModelStatus
 from discovery.meta.checkpoint import Checkpoint, load, save
@@ -34,12 +35,12 @@ from discovery.tasks.history import read_history
 if TYPE_CHECKING:
     import torch
 
-    from discovery.campaign import CampaignSpec
+    from discovery.campaign import CampaignRef, CampaignSpec, FileRef
     from discovery.space import SearchSpace
     from discovery.store import Store
     from discovery.tasks.task import Task
 
-TRAINING_VERSION = 1  # raised when meta-training changes, so that what an earlier release trained is not used again
+TRAINING_VERSION = 2  # raised when meta-training changes, so that what an earlier release trained is not used again
 IN_USE = "checkpoints"  # name of the metric whose detail remembers which checkpoints a campaign uses
 FOLDER = "models"  # beside the store's file
 CAMPAIGN = "campaign:"
@@ -67,9 +68,13 @@ class ModelShelf:
     @cached_property
     def experience(self) -> Experience:
         """What the campaign may learn from; sources of files are named by their content."""
-        history = read_history(self.spec.experience.history, self.spec, self.space, self.store).tasks
-        named = tuple(replace(task, source=source_name(self.spec, task.source)) for task in history)
-        return Experience(named, registry.bound_simulators(self.spec, self.space))
+        history = self.read(self.spec.experience.history)
+        return Experience(history, registry.bound_simulators(self.spec, self.space))
+
+    def read(self, refs: Sequence[str | FileRef | CampaignRef]) -> tuple[Task, ...]:
+        """Read earlier tasks; sources of files are named by their content."""
+        tasks = read_history(refs, self.spec, self.space, self.store).tasks
+        return tuple(replace(task, source=source_name(self.spec, task.source)) for task in tasks)
 
     def train(self, report: Report | None = None, *, force: bool = False) -> tuple[TrainedHypothesis, ...]:
         """Meta-train what is missing, register it, and remember what the campaign uses.
@@ -193,10 +198,16 @@ class ModelShelf:
         recipe = {
             "version": TRAINING_VERSION,
             "outcome": self.spec.objective.name if hypothesis == HISTORY else "",
+            "held": self._held() if hypothesis == HISTORY else {},
             "simulator": overrides.get(hypothesis.removeprefix(SIMULATOR), {}),
         }
         plain: dict[str, Any] = json.loads(json.dumps(recipe))
         return plain
+
+    def _held(self) -> dict[str, Any]:
+        """Return the values at which parameters were held, by source; sources without any are left out."""
+        refs = {source_name(self.spec, history_name(ref)): held_in(ref) for ref in self.spec.experience.history}
+        return {"": self.spec.experience.held or {}} | {name: held for name, held in refs.items() if held}
 
     def _fits(self, checkpoint: Checkpoint, hypothesis: str) -> bool:
         """Return whether training now would give what a checkpoint has, or that and other campaigns besides."""

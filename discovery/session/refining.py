@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
 
 from discovery.campaign import CampaignRef
 from discovery.lifecycle import ModelStatus
 from discovery.meta.refine import RefineResult, Score, refine
 from discovery.meta.train import HISTORY, Experience, training_setting
 from discovery.session.models import CAMPAIGN, ModelShelf
-from discovery.tasks import Task, read_history
+from discovery.tasks import Task
+from discovery.tasks.lift import Lift
 
 if TYPE_CHECKING:
     from discovery.cycle import Observations
     from discovery.meta.checkpoint import Checkpoint
     from discovery.session.models import Report
     from discovery.session.progress import CampaignProgress
+    from discovery.space import AlignedSpace
 
 MIN_MEASUREMENTS = 5  # fewer say too little about a task
 MIN_OLD_TASKS = 2  # what the gate holds out
@@ -99,23 +102,27 @@ def find_occasion(shelf: ModelShelf, observed: Observations) -> Occasion:
     """Collect parent, old tasks and the new one; `why_not` has said that there are such."""
     parent = shelf.find(HISTORY)
     assert parent is not None
-    new = own_task(CAMPAIGN + shelf.spec.name, observed)
-    return Occasion(parent, read_tasks(shelf, parent.meta.task_sources), new)
+    old = read_tasks(shelf, parent.meta.task_sources)
+    return Occasion(parent, old, own_task(CAMPAIGN + shelf.spec.name, observed, old[0].space))
 
 
 def read_tasks(shelf: ModelShelf, sources: Sequence[str]) -> tuple[Task, ...]:
     """Read tasks by their sources, in the same order: the campaign's own history, and other campaigns of the store."""
     known = {task.source: task for task in shelf.experience.history}
-    refs = [CampaignRef(campaign=s.removeprefix(CAMPAIGN)) for s in sources if s not in known]
-    others = read_history(refs, shelf.spec, shelf.space, shelf.store).tasks
-    known |= {task.source: task for task in others}
+    others = [CampaignRef(campaign=s.removeprefix(CAMPAIGN)) for s in sources if s not in known]
+    if others:  # together with the campaign's own history, so that all are in one space
+        refs = [*shelf.spec.experience.history, *others]
+        known = {task.source: task for task in shelf.read(refs)}
     return tuple(known[source] for source in sources)
 
 
-def own_task(source: str, observed: Observations) -> Task:
-    """Return a campaign's measurements as a task; replicates are averaged."""
+def own_task(source: str, observed: Observations, space: AlignedSpace | None = None) -> Task:
+    """Return a campaign's measurements as a task of its own space, or of a wider one; replicates are averaged."""
     group, keys = pd.factorize(np.array(observed.keys, dtype=object))
     _, first = np.unique(group, return_index=True)
     count = np.bincount(group, minlength=len(keys))
     mean = np.bincount(group, weights=observed.y, minlength=len(keys)) / count
-    return Task(task_id=source, X=observed.X[first], Y=mean[:, None], source=source)
+    X = observed.X[first]
+    if space is not None:
+        X = Lift.of(space)(torch.as_tensor(X)).numpy()
+    return Task(task_id=source, X=X, Y=mean[:, None], source=source, space=space)

@@ -7,5 +7,6 @@ from discovery.space.cells import CellFault
 from discovery.space.measured import MeasuredPool
 from discovery.space.pool import CandidatePool
 from discovery.space.space import Block, SearchSpace
+from discovery.space.union import AlignedSpace, align
 
-__all__ = ["Block", "CandidatePool", "CellFault", "MeasuredPool", "SearchSpace"]
+__all__ = ["AlignedSpace", "Block", "CandidatePool", "CellFault", "MeasuredPool", "SearchSpace", "align"]

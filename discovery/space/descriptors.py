@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,35 @@ def read_descriptors(parameter: CategoricalParameter, path: Path) -> np.ndarray:
     scaled = (numbers - low)[:, width > 0] / width[width > 0]
     _check_distinct(parameter, scaled, path)
     return scaled
+
+
+def describe_others(
+    parameter: CategoricalParameter, path: Path, others: Sequence[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Describe categories that a parameter does not offer, in the coordinates of those that it does.
+
+    Args:
+        parameter: The parameter.
+        path: Its file of descriptors.
+        others: Further categories.
+
+    Returns:
+        Those of them that the file describes once and in full, and their coordinates. Shape `k x n_dims`; beyond the
+        unit interval where a descriptor is beyond those of the parameter's own categories.
+    """
+    table = read_table(path)
+    key = parameter.name if parameter.name in table.columns else str(table.columns[0])
+    own = table.drop(columns=key).iloc[_rows_of_levels(parameter, column_of(table, key), path)]
+    columns = [name for name in own.columns if not read_numbers(own[name].reset_index(drop=True))[1]]
+    numbers = np.stack([read_numbers(table[name])[0] for name in columns], axis=1)
+    low, width = (f(_numeric_columns(parameter, own, path), axis=0) for f in (np.min, np.ptp))
+    codes, _ = CategoryReader(others).read(table[key])
+    is_good = (codes >= 0) & ~np.isnan(numbers).any(axis=1)
+    is_once = is_good & (np.bincount(codes[is_good], minlength=len(others))[codes] == 1)
+    rows = np.flatnonzero(is_once)[np.argsort(codes[is_once])]
+    return tuple(others[code] for code in codes[rows]), ((numbers[rows] - low) / np.where(width, width, 1.0))[
+        :, width > 0
+    ]
 
 
 def _rows_of_levels(parameter: CategoricalParameter, cells: pd.Series, path: Path) -> np.ndarray:

@@ -1,13 +1,15 @@
 """Earlier measurements as tasks: each file, and each earlier campaign of the store, is one task of this space.
 
-Reads files through `discovery.ingest`, so that a history row is held to the same rules as a new measurement; rows that
-this space cannot represent are left out and listed. Next in the tour: `discovery.tasks.task`.
+Reads files through `discovery.ingest`, so that a history row is held to the same rules as a new measurement. What the
+campaign's space does not have widens the space; rows without usable values are left out and listed. Next in the tour:
+`discovery.tasks.task`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,9 +18,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from discovery.campaign import CampaignRef, CampaignSpec, TableExperiment
+from discovery.campaign import CampaignRef, CampaignSpec, FileRef, TableExperiment, held_in, history_file, history_name
 from discovery.errors import ConfigurationError, InputError, NotEnoughDataError, NotSupportedError
 from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read_rows
+from discovery.ingest.checks import IDS
+from discovery.space import AlignedSpace, align
+from discovery.space.union import Fractions
+from discovery.tasks.lift import encode_aligned
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -40,10 +46,14 @@ class HistoryTasks:
     Attributes:
         tasks: One task per source with at least one usable row; one outcome, the objective's; replicates averaged.
         dropped: For each source, the cells that kept rows out; sources without any are left out.
+        differences: In words, what the history has beyond the campaign's space, and what is made of it.
+        unused: Columns that nothing is learned from.
     """
 
     tasks: tuple[Task, ...]
     dropped: dict[str, tuple[RejectedRow, ...]]
+    differences: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def n_dropped(self) -> dict[str, int]:
@@ -52,12 +62,15 @@ class HistoryTasks:
 
 
 def read_history(
-    refs: Iterable[str | CampaignRef],
+    refs: Iterable[str | FileRef | CampaignRef],
     spec: CampaignSpec,
     space: SearchSpace,
     store: MeasurementSource | None = None,
 ) -> HistoryTasks:
-    """Read earlier measurements as tasks of a space.
+    """Read earlier measurements as tasks of a space, which is widened where they do not fit in.
+
+    Levels that the campaign does not offer, numbers beyond its bounds and other elements are kept (`space.align`). A
+    parameter without a column is refused unless the source says where it was held.
 
     Args:
         refs: Files (relative paths start from the campaign file) and campaigns of the store.
@@ -79,18 +92,67 @@ def read_history(
         "outcome_constraints": (),
     }
     wanted = spec.model_copy(update=only)  # history needs the objective's outcome and no other
-    checked = {_name(ref): check_rows(_read(ref, spec, store), wanted, space) for ref in refs}
+    refs = tuple(refs)
+    raw = complete({history_name(ref): (_read(ref, spec, store), held_in(ref)) for ref in refs}, spec)
+    tables = [path for ref in refs if (path := history_file(ref)) is not None]
+    aligned = align(spec, space, [rows.frame for rows in raw.values()], spec.experience.held or {}) if raw else None
+    checked = {n: check_rows(rows, wanted, aligned.union if aligned else space) for n, rows in raw.items()}
+    used = {*(aligned.union if aligned else space).names, *_outcome_columns(spec), *IDS}
     return HistoryTasks(
-        tasks=tuple(_task(name, rows, spec, space) for name, rows in checked.items() if len(rows.frame)),
+        tasks=tuple(_task(name, rows, spec, aligned or space) for name, rows in checked.items() if len(rows.frame)),
         dropped={name: rows.rejected for name, rows in checked.items() if rows.rejected},
+        differences=aligned.differences if aligned else (),
+        unused=tuple(sorted({str(name) for path in tables for name in raw[path].frame} - used)),
     )
 
 
-def _name(ref: str | CampaignRef) -> str:
-    return f"campaign:{ref.campaign}" if isinstance(ref, CampaignRef) else ref
+def complete(
+    sources: Mapping[str, tuple[RawRows, Mapping[str, float | str]]], spec: CampaignSpec
+) -> dict[str, RawRows]:
+    """Give every source a column for each parameter, each further column to learn across, and each element.
+
+    Args:
+        sources: Rows, and the values at which parameters were held, by name.
+        spec: The campaign.
+
+    Raises:
+        InputError: If a column is missing and not held, or stands there and is held.
+    """
+    names = {str(name) for rows, _ in sources.values() for name in rows.frame}
+    fractions = Fractions.of(spec)
+    absent = {} if fractions is None else dict.fromkeys(fractions.columns([*fractions.names, *names]), 0.0)
+    wanted = [*(p.name for p in spec.parameters), *(spec.experience.held or {}), spec.objective.name]
+    completed = {}
+    for source, (rows, held) in sources.items():
+        _check_columns(source, rows.frame, [name for name in wanted if name not in absent], held)
+        gaps = {name: value for name, value in {**absent, **held}.items() if name not in rows.frame}
+        completed[source] = dataclasses.replace(rows, frame=rows.frame.assign(**gaps))
+    return completed
 
 
-def _read(ref: str | CampaignRef, spec: CampaignSpec, store: MeasurementSource | None) -> RawRows:
+def _check_columns(source: str, frame: pd.DataFrame, wanted: Sequence[str], held: Mapping[str, object]) -> None:
+    both = [name for name in held if name in frame]
+    if both:
+        raise InputError(
+            f"{source} must not have a column {both[0]!r} that is said to be held.", "Remove it from held."
+        )
+    lacking = [name for name in wanted if name not in frame and name not in held]
+    if not lacking:
+        return
+    near = difflib.get_close_matches(lacking[0], map(str, frame.columns), n=1)
+    raise InputError(
+        f"{source} must have the columns {', '.join(map(repr, lacking))}; got {', '.join(map(str, frame.columns))}.",
+        f"Rename {near[0]!r} to {lacking[0]!r}?"
+        if near
+        else f"If it was not varied, say at what value it was held: {{file: {source}, held: {{{lacking[0]}: ...}}}}.",
+    )
+
+
+def _outcome_columns(spec: CampaignSpec) -> set[str]:
+    return {f"{name}{suffix}" for name in spec.outcome_names for suffix in ("", "_sem")}
+
+
+def _read(ref: str | FileRef | CampaignRef, spec: CampaignSpec, store: MeasurementSource | None) -> RawRows:
     """Read one source; refuse the campaign itself, which would teach it its own answers."""
     if isinstance(ref, CampaignRef):
         if ref.campaign == spec.name:
@@ -99,18 +161,19 @@ def _read(ref: str | CampaignRef, spec: CampaignSpec, store: MeasurementSource |
             )
         if store is None:
             raise ConfigurationError(f"experience.history names the campaign {ref.campaign!r}, and no store is given.")
-        return dataclasses.replace(read_rows(store.measurements(ref.campaign)), source=_name(ref))
+        return dataclasses.replace(read_rows(store.measurements(ref.campaign)), source=history_name(ref))
     own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
-    path = spec.resolve(ref).resolve()
+    name = history_name(ref)
+    path = spec.resolve(name).resolve()
     if path in [spec.resolve(name).resolve() for name in own if name is not None]:
         raise ConfigurationError(
-            f"experience.history must not hold the campaign's own measurements; got {ref}.",
+            f"experience.history must not hold the campaign's own measurements; got {name}.",
             "It is the file of the candidates or of the experiment; remove it.",
         )
     return read_rows(path)
 
 
-def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace) -> Task:
+def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace | AlignedSpace) -> Task:
     """Average replicates and encode. Configurations stay in the order in which they first occur."""
     outcome = spec.objective.name
     group, distinct = pd.factorize(pd.Series(rows.keys))
@@ -120,12 +183,14 @@ def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace) 
     sem = rows.frame.get(f"{outcome}_sem", pd.Series(np.nan, index=rows.frame.index)).to_numpy(dtype=np.float64)
     mean = np.bincount(group, weights=y, minlength=len(distinct)) / count
     variance = np.bincount(group, weights=sem**2, minlength=len(distinct)) / count**2
+    frame = rows.frame.iloc[first]
     return Task(
         task_id=name,
-        X=space.encode(rows.frame.iloc[first]),
+        X=encode_aligned(space, frame) if isinstance(space, AlignedSpace) else space.encode(frame),
         Y=mean[:, None],
         Yvar=None if np.isnan(variance).any() else variance[:, None],
         source=name,
+        space=space if isinstance(space, AlignedSpace) and space.is_wider else None,
     )
 
 
@@ -151,7 +216,8 @@ class HistoryDistribution:
             ConfigurationError: If that was another space.
         """
         widths = {task.X.shape[1] for task in self.tasks}
-        if widths != {space.n_dims}:
+        wider = self.tasks[0].space
+        if widths != {space.n_dims if wider is None else wider.n_dims}:
             got = ", ".join(map(str, sorted(widths)))
             raise ConfigurationError(
                 f"History must have the {space.n_dims} encoded dimensions of the space; got {got}.", "Read it again."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 from discovery.errors import InputError, ShapeError
 from discovery.shapes import check_shape
 
+if TYPE_CHECKING:
+    from discovery.space import AlignedSpace
+
 
 @dataclass(frozen=True)
 class Task:
@@ -23,10 +27,12 @@ class Task:
 
     Attributes:
         task_id: Name of the task, unique within its source.
-        X: Encoded configurations. Shape `n x d`; unit cube; float64.
+        X: Encoded configurations. Shape `n x d`; float64; in the unit cube, but for numbers beyond the campaign's
+            bounds.
         Y: Outcomes in raw units. Shape `n x m`; float64.
         Yvar: Known noise variances in raw units, shape `n x m`, or None.
         source: Where it comes from: a file name, `campaign:<name>` or `simulator:<name>`.
+        space: The space of X where that is wider than the campaign's own; one object for all tasks of a history.
     """
 
     task_id: str
@@ -34,6 +40,7 @@ class Task:
     Y: np.ndarray
     Yvar: np.ndarray | None = None
     source: str = ""
+    space: AlignedSpace | None = None
 
     def __post_init__(self) -> None:
         sizes = check_shape("X", self.X, "n x d")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from discovery.campaign import CampaignRef, CampaignSpec
+from discovery.campaign import CampaignRef, CampaignSpec, Experience, FileRef
 from discovery.errors import ConfigurationError, InputError, NotEnoughDataError, NotSupportedError
 from discovery.ingest import check_rows, read_rows
 from discovery.space import SearchSpace
@@ -71,26 +71,101 @@ def test_known_noise_is_averaged(lab):
     assert unknown.Yvar is None
 
 
-def test_rows_of_another_space_are_left_out_and_listed(lab):
-    """Rows that this space cannot represent are left out with row, column and reason; pending ones without."""
-    spec, space = lab(old="ligand,temperature,yield\nL1,50,10\nL9,500,20\nL2,10,\nL2,20,bad\nL2,30,40\n")
+def test_rows_without_values_are_left_out_and_listed(lab):
+    """Rows with a cell that is no value are left out with row, column and reason; pending ones without."""
+    spec, space = lab(old="ligand,temperature,yield\nL1,50,10\nL1,hot,20\nL2,10,\nL2,20,bad\nL2,30,40\n,30,1\n")
     history = read_history(["old.csv"], spec, space)
 
     assert history.tasks[0].n_points == 2
-    assert history.n_dropped == {"old.csv": 2}
+    assert history.n_dropped == {"old.csv": 3}
     assert [(c.row_number, c.column, c.value) for c in history.dropped["old.csv"]] == [
-        (2, "ligand", "L9"),
-        (2, "temperature", "500"),
+        (2, "temperature", "hot"),
         (4, "yield", "bad"),
+        (6, "ligand", ""),
     ]
 
 
 def test_a_file_without_usable_rows_is_no_task(lab):
     """A file of which no row fits gives no task, and says why."""
-    spec, space = lab(old="ligand,temperature,yield\nL9,50,10\n")
+    spec, space = lab(old="ligand,temperature,yield\nL1,hot,10\n")
     history = read_history(["old.csv"], spec, space)
 
     assert history.tasks == () and history.n_dropped == {"old.csv": 1}
+
+
+def test_rows_of_another_space_widen_it(lab):
+    """Levels and numbers that the campaign does not have are kept, in one space for all sources, and told in words."""
+    spec, space = lab(old="ligand,temperature,yield\nL9,50,10\nL1,200,20\n", known=ROWS)
+    history = read_history(["old.csv", "known.csv"], spec, space)
+    old, known = history.tasks
+
+    assert old.space is known.space is not None
+    np.testing.assert_allclose(old.X, [[0, 0, 1, 0.5], [1, 0, 0, 2.0]])
+    np.testing.assert_allclose(known.X, [[1, 0, 0, 0.5], [0, 1, 0, 1.0]])
+    assert [text.split()[0] for text in history.differences] == ["ligand", "temperature"]
+    assert history.unused == ("note",) and history.dropped == {}
+
+
+def test_numbers_beyond_the_bounds_need_no_other_space(lab):
+    """A number beyond the bounds is encoded beyond the unit interval; the columns stay the campaign's."""
+    spec, space = lab(old="ligand,temperature,yield\nL1,-50,10\n")
+    (task,) = read_history(["old.csv"], spec, space).tasks
+
+    assert task.space is None
+    np.testing.assert_allclose(task.X, [[1, 0, -0.5]])
+
+
+def test_a_parameter_that_was_held(lab):
+    """A source without a parameter says where it was held; another level makes a level of its own."""
+    spec, space = lab(old="temperature,yield\n50,10\n")
+    ref = FileRef(file="old.csv", held={"ligand": "L2"})
+    (task,) = read_history([ref], spec, space).tasks
+    (other,) = read_history([ref.model_copy(update={"held": {"ligand": "none"}})], spec, space).tasks
+
+    assert task.task_id == "old.csv"
+    np.testing.assert_allclose(task.X, [[0, 1, 0.5]])
+    np.testing.assert_allclose(other.X, [[0, 0, 1, 0.5]])
+
+
+def test_a_held_parameter_with_a_column(lab):
+    """A parameter that is said to be held must not stand in the file."""
+    spec, space = lab(old=ROWS)
+
+    with pytest.raises(InputError, match=r"old\.csv must not have a column 'ligand' that is said to be held"):
+        read_history([FileRef(file="old.csv", held={"ligand": "L1"})], spec, space)
+
+
+def test_a_further_column_is_learned_across(lab):
+    """A column named under `experience.held` becomes a coordinate; a source must have it, or say where it was held."""
+    spec, space = lab(old=ROWS.replace("note", "salt"), bare=ROWS)
+    across = spec.model_copy(update={"experience": Experience(held={"salt": "b"})})
+    old, bare = read_history(["old.csv", FileRef(file="bare.csv", held={"salt": "b"})], across, space).tasks
+
+    np.testing.assert_allclose(old.X[:, 3:], [[0, 1, 0], [1, 0, 0], [0, 0, 1]])  # L1 at 50 is no replicate any more
+    np.testing.assert_allclose(bare.X[:, 3:], [[1, 0, 0], [1, 0, 0]])
+    np.testing.assert_allclose(old.Y[:, 0], [10, 30, 20])
+    with pytest.raises(InputError, match=r"bare\.csv must have the columns 'salt'") as caught:
+        read_history(["old.csv", "bare.csv"], across, space)
+    assert "held: {salt: ...}" in caught.value.hint
+
+
+def test_absent_elements_are_fractions_of_zero(tmp_path):
+    """A plate of other elements needs no columns for those that it lacks."""
+    (tmp_path / "old.csv").write_text("Ni,Ta,y\n0.5,0.5,1\n")
+    names = ["Ni", "Fe"]
+    mapping = {
+        "name": "plate",
+        "parameters": [{"name": name, "type": "continuous", "bounds": [0, 1]} for name in names],
+        "constraints": [{"type": "simplex", "parameters": names}],
+        "objectives": [{"name": "y"}],
+        "candidates": "pool.csv",
+    }
+    spec = CampaignSpec.from_mapping(mapping, base_dir=tmp_path)
+    history = read_history(["old.csv"], spec, SearchSpace.from_spec(spec))
+
+    assert history.tasks[0].space.union.names == ("Fe", "Ni", "Ta")
+    np.testing.assert_allclose(history.tasks[0].X[0, :3], [0, 0.5, 0.5])
+    assert "Elements differ (Fe, Ni, Ta)" in history.differences[0]
 
 
 @pytest.mark.parametrize("column", ["yield", "ligand"])
