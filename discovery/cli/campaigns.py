@@ -14,10 +14,12 @@ from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
-    from discovery.ingest import RejectedRow
     from discovery.report.campaign import CampaignFrames
     from discovery.space import SearchSpace
     from discovery.store import Store
+    from discovery.tasks.history import HistoryTasks
+
+SHOWN_COLUMNS = 8  # names of columns that a note lists
 
 
 def init(
@@ -51,8 +53,8 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     space = SearchSpace.from_spec(spec)
     pool = CandidatePool.from_spec(spec, space)
     _check_makers(spec, space)
-    left_out = _check_history(spec, space)
-    n_left_out = {name: len({cell.row_number for cell in cells}) for name, cells in left_out.items()}
+    history = _check_history(spec, space)
+    n_left_out = {} if history is None else history.n_dropped
     facts = {
         "campaign": spec.name,
         "parameters": spec.parameter_names,
@@ -62,6 +64,8 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "simulators": [item.name for item in spec.experience.simulators],
         "n_history": len(spec.experience.history),
         "n_history_rows_left_out": n_left_out,
+        "history_differences": [] if history is None else history.differences,
+        "history_columns_unused": [] if history is None else history.unused,
         "budget": spec.budget.experiments,
     }
     if as_json:
@@ -73,12 +77,9 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         f"{spec.budget.experiments} experiments, with {facts['n_history']} earlier tasks and "
         f"{len(spec.experience.simulators)} simulators as experience."
     )
-    for name, cells in left_out.items():
-        first = cells[0]
-        note(
-            f"Warning: {n_left_out[name]} rows of {name} are left out. The first: data row "
-            f"{first.row_number}, {first.column}: {first.reason}; got {first.value!r}."
-        )
+    if history is not None:
+        for line in _history_lines(history):
+            note(line)
 
 
 def report(
@@ -148,13 +149,28 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
         adapter_for(spec, space)
 
 
-def _check_history(spec: CampaignSpec, space: SearchSpace) -> dict[str, tuple[RejectedRow, ...]]:
-    """Read the tables of the history, and return what is left out of them; campaigns are read when they are used."""
+def _check_history(spec: CampaignSpec, space: SearchSpace) -> HistoryTasks | None:
+    """Read the tables of the history; None where there are none. Campaigns are read when they are used."""
     from discovery.campaign import history_file
 
     files = [entry for entry in spec.experience.history if history_file(entry) is not None]
     if not files:
-        return {}
+        return None
     from discovery.tasks.history import read_history  # loads torch
 
-    return read_history(files, spec, space).dropped
+    return read_history(files, spec, space)
+
+
+def _history_lines(history: HistoryTasks) -> list[str]:
+    """Write what is made of the history, and what is left out of it."""
+    lines = [f"Note: {text}" for text in history.differences]
+    if history.unused:
+        names = ", ".join(history.unused[:SHOWN_COLUMNS]) + (", …" if len(history.unused) > SHOWN_COLUMNS else "")
+        lines.append(f"Note: nothing is learned from these columns of the history: {names}.")
+    for name, cells in history.dropped.items():
+        first = cells[0]
+        lines.append(
+            f"Warning: {history.n_dropped[name]} rows of {name} are left out. The first: data row "
+            f"{first.row_number}, {first.column}: {first.reason}; got {first.value!r}."
+        )
+    return lines

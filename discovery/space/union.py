@@ -231,23 +231,19 @@ def _with_levels(codec: ListedCodec, spec: CampaignSpec, tables: Tables) -> tupl
     others = _other_levels(codec.name, codec.reader, tables)
     if not others:
         return codec, ""
-    labels = tuple(codec.values) + others
-    reader = CategoryReader([str(label) for label in labels]).read
-    text = f"{codec.name} has levels that this campaign does not offer ({listed(others)}): each is a level of its own."
-    if codec.is_one_hot:
-        return replace(codec, labels=np.array(labels, object), table=np.eye(len(labels)), reader=reader), text
-    parameter = next(p for p in spec.parameters if p.name == codec.name)
-    assert isinstance(parameter, CategoricalParameter) and parameter.descriptors is not None
-    known, table = describe_others(parameter, spec.resolve(parameter.descriptors), others)
-    if not known:
-        return codec, ""
-    labels = (*codec.values, *known)
-    return replace(
-        codec,
-        labels=np.array(labels, object),
-        table=np.vstack([codec.table, table]),
-        reader=CategoryReader([str(label) for label in labels]).read,
-    ), text.replace(listed(others), listed(known)).replace("a level of its own", "placed by its descriptors")
+    own, place = tuple(map(str, codec.values)), "is a level of its own"
+    table = np.eye(len(own) + len(others))
+    if not codec.is_one_hot:
+        parameter = next(p for p in spec.parameters if p.name == codec.name)
+        assert isinstance(parameter, CategoricalParameter) and parameter.descriptors is not None
+        others, described = describe_others(parameter, spec.resolve(parameter.descriptors), others)
+        table, place = np.vstack([codec.table, described]), "is placed by its descriptors"
+    labels = own + tuple(others)
+    text = f"{codec.name} has levels that this campaign does not offer ({listed(others)}): each {place}."
+    typos = [f" Is {a!r} a misspelt {b!r}?" for a in others for b in own if a.casefold() == b.casefold()]
+    reader = CategoryReader(labels).read
+    widened = replace(codec, labels=np.array(labels, dtype=object), table=table, reader=reader)
+    return (widened, text + "".join(typos)) if others else (codec, "")
 
 
 def _other_levels(

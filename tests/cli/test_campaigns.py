@@ -52,13 +52,30 @@ def test_validate_refuses_a_simulator_that_is_not_there(changes, cli, write):
 
 def test_validate_says_what_it_leaves_out_of_the_history(cli, write, folder):
     """Rows of the history that the campaign cannot use are no fault, and are not left out in silence."""
-    rows = pd.read_csv(folder / "table.csv")
+    rows = pd.read_csv(folder / "table.csv", dtype=str)
+    rows.assign(temperature=rows["temperature"].replace("60", "hot")).to_csv(folder / "old.csv", index=False)
+    file = write(experience={"history": ["old.csv"]})
+    answer = cli("validate", file)
+    assert answer.code == 0
+    assert (
+        "rows of old.csv are left out. The first: data row" in answer.err and "temperature: must be a num" in answer.err
+    )
+    n_hot = int((rows["temperature"] == "60").sum())
+    assert n_hot and cli("validate", file, "--json").json["n_history_rows_left_out"] == {"old.csv": n_hot}
+
+
+def test_validate_says_what_it_makes_of_another_history(cli, write, folder):
+    """Levels that the campaign does not offer and columns that are not used are told, a likely misspelling too."""
+    rows = pd.read_csv(folder / "table.csv").assign(operator="A")
     rows.assign(catalyst=rows["catalyst"].replace("SPhos", "Sphos")).to_csv(folder / "old.csv", index=False)
     file = write(experience={"history": ["old.csv"]})
     answer = cli("validate", file)
     assert answer.code == 0
-    assert "4 rows of old.csv are left out. The first: data row 5, catalyst" in answer.err and "'Sphos'" in answer.err
-    assert cli("validate", file, "--json").json["n_history_rows_left_out"] == {"old.csv": 4}
+    assert "Note: catalyst has levels that this campaign does not offer (Sphos)" in answer.err
+    assert "Is 'Sphos' a misspelt 'SPhos'?" in answer.err
+    assert "nothing is learned from these columns of the history: operator" in answer.err
+    facts = cli("validate", file, "--json").json
+    assert len(facts["history_differences"]) == 1 and facts["history_columns_unused"] == ["operator"]
 
 
 def test_status_of_a_new_campaign_makes_no_store(cli, file):
