@@ -14,6 +14,15 @@ from discovery.report import bench_grids as grids
 from discovery.report.html import Page, Section, write_page
 from discovery.report.terminal import console, table
 
+SCORE_TITLES = {
+    "delta_auprc": "Finding the better half",
+    "spearman": "Ranking",
+    "nlpd_scaled": "Log score (less is better)",
+    "crps_scaled": "CRPS (less is better)",
+    "coverage90": "Outcomes inside their 90 % intervals",
+    "coverage50": "Outcomes inside their 50 % intervals",
+}
+
 
 def print_bench(result: BenchResult, to: Console | None = None) -> None:
     """Print what a bench says: a sentence, then its tables."""
@@ -30,7 +39,7 @@ def bench_headline(result: BenchResult) -> str:
     head = f"{len(result.run.rows)} of {result.run.n_planned} runs on {n_tasks} tasks"
     if result.name in ("campaigns", "harm"):
         return f"{head}. {_speed_words(result)}"
-    return f"{head}. {result.question}"
+    return f"{head}. {_score_words(result)}"
 
 
 def bench_html(result: BenchResult, path: str | Path) -> Path:
@@ -53,6 +62,16 @@ def _speed_words(result: BenchResult) -> str:
     )
     history = "" if own["source"].iloc[0] == "related" else f" with {own['source'].iloc[0]} history"
     return f"Speed-up of {result.methods[0]}{history} over {result.reference}, same random starts: {said}."
+
+
+def _score_words(result: BenchResult) -> str:
+    """Say how the first method predicts over all tasks, from random measurements."""
+    scores = grids.overall(result.summary["scores"])
+    own = scores[(scores["method"] == result.methods[0]) & (scores["support"] == "random")]
+    score, digits = ("delta_auprc", 3) if result.name == "few-shot" else ("coverage90", 2)
+    said = ", ".join(f"{value:.{digits}f} at {n}" for n, value in zip(own["n_support"], own[score], strict=True))
+    named = "Delta AUPRC" if result.name == "few-shot" else "Share inside 90 % intervals"
+    return f"{named} of {result.methods[0]} from random measurements: {said}."
 
 
 def _replay_sections(result: BenchResult) -> list[Section]:
@@ -78,7 +97,7 @@ def _replay_sections(result: BenchResult) -> list[Section]:
 def _score_sections(result: BenchResult) -> list[Section]:
     """Return the parts about predictions."""
     sections = [
-        Section(grids.LABELS[score], "", figures.score_figure(result, score))
+        Section(SCORE_TITLES[score], "", figures.score_figure(result, score))
         for score in grids.SHOWN_SCORES[result.name][:4]
     ]
     pit = Section(

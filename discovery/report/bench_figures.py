@@ -13,7 +13,9 @@ from discovery.report.figures import INK, layout
 from discovery.report.style import color, dash, faded
 
 MEASURES = tuple(SPEED_UPS)
+TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # of ratios
 SYMBOLS = {"none": "circle-open", "matched": "circle"}
+RATIOS = {"type": "log", "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
 COVERAGE_BAND = (0.85, 0.95)
 DASHES = {"random": "solid", "search": "dash", "visited": "dot"}
 
@@ -39,7 +41,7 @@ def speed_up_figure(result: BenchResult) -> go.Figure:
             name=label(str(method), str(start), str(source)),
             hovertemplate="%{x:.2f}",
         )
-    figure.update_xaxes(title=f"speed-up over {result.reference}", type="log", dtick=_log_step(table["high"].max()))
+    figure.update_xaxes(title=f"speed-up over {result.reference}", **RATIOS)
     ticks = {"tickvals": [len(MEASURES) - i for i in range(len(MEASURES))], "ticktext": list(SPEED_UPS.values())}
     figure.update_yaxes(**ticks, ticks="", showgrid=False)
     return layout(figure, 200 + 14 * len(groups) * len(MEASURES))
@@ -69,7 +71,7 @@ def tasks_figure(result: BenchResult) -> go.Figure:
             hovertext=part["task"],
             hovertemplate="%{hovertext}: %{y:.2f}",
         )
-    figure.update_yaxes(title="regret area: reference over method", type="log", dtick=_log_step(3))
+    figure.update_yaxes(title="regret area: reference over method", **RATIOS)
     return layout(figure, 440).update_layout(boxmode="group")
 
 
@@ -103,7 +105,9 @@ def score_figure(result: BenchResult, score: str) -> go.Figure:
     if score == "coverage90":
         low, high = COVERAGE_BAND
         figure.add_hrect(y0=low, y1=high, fillcolor="#2da44e", opacity=0.12, line_width=0, layer="below")
-    for (method, support), part in table.sort_values("n_support").groupby(["method", "support"], sort=False):
+    for (method, support), part in table.sort_values("n_support", kind="stable").groupby(
+        ["method", "support"], sort=False
+    ):
         name = str(method) if support == "random" else f"{method}, {support}"
         line = {"color": color(str(method)), "width": 2.5, "dash": DASHES[str(support)]}
         figure.add_scatter(x=part["n_support"], y=part[score], mode="lines+markers", line=line, name=name)
@@ -115,6 +119,7 @@ def score_figure(result: BenchResult, score: str) -> go.Figure:
 def pit_figure(result: BenchResult) -> go.Figure:
     """Plot where outcomes fell in their predicted distributions, by method, over all numbers of measurements."""
     table = result.summary["pit"]
+    table = table[table["support"] != "visited"]  # ten outcomes each: too few for a histogram
     figure = go.Figure()
     for (method, support), part in table.groupby(["method", CASE[0]], sort=False):
         shares = np.mean(np.stack(list(part["shares"])), axis=0)
@@ -136,8 +141,3 @@ def _given_reference(result: BenchResult) -> str | None:
 def _shade(method: str, source: str) -> str:
     """Return the color of a method, another one where its history is not the real one."""
     return color(method) if source == "related" else faded(f"{source} history", 1.0)
-
-
-def _log_step(highest: float) -> str | float:
-    """Return the ticks of a logarithmic axis: 1, 2, 5 where the range is narrow."""
-    return "D2" if highest < 20 else 1

@@ -14,6 +14,7 @@ from discovery.report.style import number
 
 STARTS = {"none": "no start", "matched": "same start"}
 SHOWN_AT = (10, 20)  # experiments after which negative transfer is shown
+SIGNIFICANT = 0.05
 SHOWN_SCORES = {
     "few-shot": ("delta_auprc", "spearman", "nlpd_scaled", "crps_scaled", "coverage90"),
     "calibration": ("coverage90", "coverage50", "nlpd_scaled", "crps_scaled", "calibration_error", "pit_ks"),
@@ -36,7 +37,9 @@ def bench_grids(result: BenchResult) -> list[Grid]:
         has_many = result.run.rows["family"].nunique() > 1
         grids = [speed_up_grid(result), *([family_grid(result)] if has_many else []), harm_grid(result)]
         return grids + ([enrichment_grid(result)] if "enrichment" in result.summary else [])
-    return [score_grid(result), gain_grid(result)]
+    coverage = [coverage_grid(result)] if result.name == "calibration" else []
+    gains = [gain_grid(result)] if len(result.summary["gains"]) else []
+    return [score_grid(result), *coverage, *gains]
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
@@ -150,26 +153,35 @@ def score_grid(result: BenchResult) -> Grid:
 
 def gain_grid(result: BenchResult) -> Grid:
     """Return differences from the reference, with intervals."""
-    table = result.summary["gains"]
-    rows = [
-        (
-            row["method"],
-            row["support"],
-            str(row["n_support"]),
-            LABELS[row["score"]],
-            f"{row['gain']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]" + ("*" if row["p_value"] < 0.05 else ""),
-            _share(row["win_rate"]),
-        )
-        for row in (table.to_dict("records") if len(table) else [])
-        if row["score"] in SHOWN_SCORES[result.name]
-    ]
+    scores = [score for score in SHOWN_SCORES[result.name] if not score.startswith("coverage")]
+    cases: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in result.summary["gains"].to_dict("records"):
+        cell = f"{row['gain']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]" + _star(row["p_value"])
+        cases.setdefault((row["method"], row["support"], str(row["n_support"])), {})[str(row["score"])] = cell
     return Grid(
         title=f"Better than {result.reference} by",
-        columns=("method", "measured", "n", "score", "difference", "better on"),
-        rows=tuple(rows),
-        keys=tuple(row[0] for row in rows),
+        columns=("method", "measured", "n", *(LABELS[score] for score in scores)),
+        rows=tuple((*case, *(cells.get(score, "-") for score in scores)) for case, cells in cases.items()),
+        keys=tuple(case[0] for case in cases),
         n_text=2,
         note="Mean over tasks, 90 % interval from drawing tasks anew; positive is better. * Wilcoxon p < .05.",
+    )
+
+
+def coverage_grid(result: BenchResult) -> Grid:
+    """Return the share of outcomes inside their 90 % intervals by family and number of measurements."""
+    table = result.summary["scores"]
+    counts = sorted(int(n) for n in table["n_support"].unique())
+    cases: dict[tuple[str, str, str], dict[int, str]] = {}
+    for row in table[table["family"] != ALL].to_dict("records"):
+        case = (row["method"], row["family"], row["support"])
+        cases.setdefault(case, {})[int(row["n_support"])] = f"{row['coverage90']:.2f}"
+    return Grid(
+        title="Inside their 90 % intervals, by family and number of measurements",
+        columns=("method", "family", "measured", *(str(n) for n in counts)),
+        rows=tuple((*case, *(cells.get(n, "-") for n in counts)) for case, cells in cases.items()),
+        keys=tuple(case[0] for case in cases),
+        n_text=3,
     )
 
 
@@ -184,8 +196,12 @@ def _methods(table: pd.DataFrame, by: str = "measure") -> list[tuple[tuple[str, 
 
 
 def _with_interval(row: Mapping[str, Any]) -> str:
-    star = "*" if row["p_value"] < 0.05 else ""
-    return f"{row['speed_up']:.2f} [{row['low']:.2f}, {row['high']:.2f}]{star}"
+    low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("low", "high"))
+    return f"{row['speed_up']:.2f} [{low}, {high}]" + _star(row["p_value"])
+
+
+def _star(p_value: float) -> str:
+    return "*" if p_value < SIGNIFICANT else ""
 
 
 def _share(value: float) -> str:
