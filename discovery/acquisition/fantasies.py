@@ -61,10 +61,9 @@ def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> t
     """Condition banks on one more imagined outcome per fantasy at `x` (shape `1 x d`)."""
     means, sds = [], []
     for part in kept:
-        mean, variance = part.bank.marginals(x)  # [f x] h x 1, h x 1
-        noise = part.bank.noise_sd.square()[:, None]
+        mean, variance = part.bank.predictive(x)  # [f x] h x 1
         means.append(mean[..., 0].expand(N_FANTASIES, -1))
-        sds.append((variance + noise).sqrt()[..., 0].expand(N_FANTASIES, -1))
+        sds.append(variance.sqrt()[..., 0].expand(N_FANTASIES, -1))
     weights = torch.cat([part.log_weight.expand(N_FANTASIES, -1) for part in kept], dim=-1).exp()
     order = torch.randperm(N_FANTASIES, generator=generator).to(x.device)
     level = ((order + 0.5) / N_FANTASIES).to(x.dtype)
@@ -75,7 +74,7 @@ def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> t
 
 
 def _condition(part: KeptBank, x: Tensor, y: Tensor, mean: Tensor, sd: Tensor) -> KeptBank:
-    y_new = y[:, None, None, None].expand(-1, part.bank.noise_sd.shape[0], 1, 1)  # f x h x 1 x 1
+    y_new = y[:, None, None, None].expand(-1, len(mean[-1]), 1, 1)  # f x h x 1 x 1
     grown = part.bank.condition_on_observations(x, y_new)
     log_density = -0.5 * ((y[:, None] - mean) / sd).square() - sd.log()
     return KeptBank(part.name, grown, part.log_weight + log_density)

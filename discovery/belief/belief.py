@@ -6,6 +6,7 @@ that acquisition functions score. Next in the tour: `discovery.acquisition`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from discovery.errors import ConfigurationError
 from discovery.meta.learner import Adapted, Learner, Support, Surrogate
 
 N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
+N_DOUBTING = 3  # of them stand for the prior, whatever the evidence says: measurements that happen to be equal must not
+# leave only members that cannot imagine another outcome
+DOUBT = 0.02  # weight of those
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,9 @@ class Belief:
         """
         means, sds = [], []
         for part in self.kept:
-            mean, variance = part.bank.marginals(X)
+            mean, variance = part.bank.predictive(X)
             means.append(mean.T)
-            sds.append((variance + part.bank.noise_sd.square()[:, None]).sqrt().T)
+            sds.append(variance.sqrt().T)
         return torch.cat(means, -1), torch.cat(sds, -1), torch.cat([part.log_weight for part in self.kept]).exp()
 
     def predict(self, X: Tensor) -> list[tuple[HypothesisPrediction, ...]]:
@@ -131,8 +135,8 @@ class Belief:
         """
         parts = []
         for hypothesis, kept, weight in zip(self.hypotheses, self.kept, self.weights.tolist(), strict=True):
-            mean, variance = kept.bank.marginals(X)
-            sd = (variance + kept.bank.noise_sd.square()[:, None]).sqrt()
+            mean, variance = kept.bank.predictive(X)
+            sd = variance.sqrt()
             log_weights = tuple(torch.log_softmax(kept.log_weight, dim=0).tolist())
             parts.append(
                 [
@@ -155,6 +159,9 @@ def _keep(name: str, adapted: Adapted, log_weight: Tensor) -> KeptBank:
     """Keep members that stand for all and condition only them; their weights still sum to the hypothesis's."""
     posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     if len(posterior) <= N_KEPT:
-        return KeptBank(name, adapted.model, posterior + log_weight)
-    index, kept = representatives(posterior, N_KEPT)
-    return KeptBank(name, adapted.condition(index), kept + log_weight)
+        return KeptBank(name, adapted.model, adapted.model.member_weights(posterior + log_weight))
+    index, kept = representatives(posterior, N_KEPT - N_DOUBTING)
+    doubting, doubts = representatives(adapted.log_prior, N_DOUBTING)
+    both = torch.cat([kept + math.log(1 - DOUBT), doubts + math.log(DOUBT)])
+    bank = adapted.condition(torch.cat([index, doubting]))
+    return KeptBank(name, bank, bank.member_weights(both + log_weight))

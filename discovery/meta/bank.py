@@ -81,11 +81,6 @@ class Bank(FantasizeMixin, Model):
         return torch.broadcast_shapes(self.Y.shape[:-1], self._factor.shape[:-2])
 
     @property
-    def noise_sd(self) -> Tensor:
-        """Standard deviation of every member's noise, raw units. Shape `h`."""
-        return self.members.noise
-
-    @property
     def prior_sd(self) -> Tensor:
         """Prior standard deviation of the latent outcome under every member, features left out. Shape `h`."""
         return self.members.prior_variance.sqrt()
@@ -164,6 +159,11 @@ class Bank(FantasizeMixin, Model):
         mean = test.mean + (self._whitened[..., None, :] @ half)[..., 0, :]
         return mean, torch.maximum(variance - half.square().sum(-2), 1e-12 * prior[:, None])
 
+    def predictive(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the next noisy outcome at single points. Shapes as for `marginals`."""
+        mean, variance = self.marginals(X)
+        return mean, variance + self.members.noise.square()[:, None]
+
     def posterior(
         self,
         X: Tensor,
@@ -230,17 +230,18 @@ class Bank(FantasizeMixin, Model):
         Y_new = Y[..., 0]
         lead = torch.broadcast_shapes(self.Y.shape[:-1], Y_new.shape[:-1])
         Y_all = torch.cat([self.Y.expand(*lead, -1), Y_new.expand(*lead, -1)], dim=-1)
-        Yvar = None if self.Yvar is None else torch.cat([self.Yvar, self.Yvar.new_zeros(Y_new.shape[-1])])
+        Yvar = self.Yvar
+        if Yvar is not None:
+            Yvar = torch.cat([Yvar, Yvar.new_zeros(*Yvar.shape[:-1], Y_new.shape[-1])], dim=-1)
         return Bank(self.members, self.features, self.components, X_all, Y_all, Yvar)
 
     def with_outcomes(self, Y: Tensor) -> Bank:
         """Return the bank with other outcomes at the same configurations. Shape `n`, or `* x h x n`."""
         return Bank(self.members, self.features, self.components, self.X, Y, self.Yvar)
 
-    def subset(self, index: Tensor) -> Bank:
-        """Return the bank of some members; without fantasies only."""
-        Y = self.Y if self.Y.shape[-2] == 1 else self.Y[..., index, :]
-        return Bank(self.members[index], self.features, self.components, self.X, Y, self.Yvar)
+    def member_weights(self, log_weight: Tensor) -> Tensor:
+        """Return log weights per batch element: here every member is one."""
+        return log_weight
 
     def scaled(self, factor: float) -> Bank:
         """Return the bank with outcomes in another unit: `factor` new units are one old unit."""

@@ -47,7 +47,8 @@ class Support:
 class Surrogate(Protocol):
     """What belief and acquisition need of a hypothesis's model: a BoTorch model with members as its batch dimension.
 
-    `discovery.meta.bank.Bank` is one. Shapes as there: `h` members, `* x h` with fantasies.
+    `discovery.meta.bank.Bank` is one. Shapes as there: `h` members, `* x h` with fantasies; a model may tell one member
+    by several batch elements (`member_weights`).
 
     Attributes:
         X: Support configurations. Shape `* x (1 | h) x n x d`.
@@ -73,11 +74,6 @@ class Surrogate(Protocol):
         ...
 
     @property
-    def noise_sd(self) -> Tensor:
-        """Standard deviation of the noise, raw units. Shape `h`."""
-        ...
-
-    @property
     def prior_sd(self) -> Tensor:
         """Prior standard deviation of the latent outcome, raw units. Shape `h`."""
         ...
@@ -88,6 +84,10 @@ class Surrogate(Protocol):
 
     def marginals(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean `* x h x N` and variance `h x N` of the latent outcome at `N` points, raw units."""
+        ...
+
+    def predictive(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of the next noisy outcome at `N` points, shapes alike."""
         ...
 
     def posterior(self, X: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -102,8 +102,8 @@ class Surrogate(Protocol):
         """Return the model with other outcomes at the same configurations."""
         ...
 
-    def subset(self, index: Tensor) -> Self:
-        """Return the model of some members."""
+    def member_weights(self, log_weight: Tensor) -> Tensor:
+        """Spread log weights of members over the batch elements that tell them. Shape `h` to `h'`."""
         ...
 
     def scaled(self, factor: float) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,6 +24,8 @@ from discovery.meta.history_bank import from_history
 from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.members import Members
 from discovery.meta.no_transfer import no_transfer_members
+from discovery.meta.read_bank import ReadBank
+from discovery.meta.reading import Reading
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
 from discovery.seeds import rng, torch_generator
@@ -115,47 +118,48 @@ class MetaGP:
         )
 
     def adapt(self, support: Support) -> Adapted:
-        """Condition every member on a support, told with every scale.
+        """Condition every member on a support, told with every reading.
 
-        A scale divides outcomes and leaves covariances alone, so one factorization per member serves all scales.
+        A reading bends outcomes and leaves covariances alone, so one factorization per member serves all readings.
 
         Args:
             support: Measurements, raw units; may hold none. With an anchored scale and none, densities are in
                 units of one.
 
         Returns:
-            Members times scales; order of the measurements changes nothing but the order of the one-step densities.
+            Readings times members; order of the measurements changes nothing but the order of the one-step densities.
         """
         n = int(support.y.shape[0])
-        grid = self.scale.grid(float(support.y[0]) if n else 0.0)
-        scales = torch.as_tensor(grid.scales, dtype=torch.float64, device=self.device)
-        prior = torch.as_tensor(grid.log_prior, dtype=torch.float64, device=self.device)
-        steps = self._steps(support, grid.location, scales)
+        first = float(support.y[0]) if n else 0.0
+        reading = self.scale.readings(first, with_warps=not self.features.n_features, device=self.device)
+        steps = self._steps(support, reading)
         if self.scale.is_anchored and n:
             steps = torch.cat([torch.zeros_like(steps[..., :1]), steps[..., 1:]], dim=-1)
-        h = self.members.n_members
+        log_prior = (reading.log_prior[:, None] + self.members.log_prior).reshape(-1)
+        return Adapted(log_prior, steps.reshape(len(log_prior), n), partial(self._condition, support, reading))
 
-        def condition(index: Tensor) -> Bank:
-            location = scales.new_full(index.shape, grid.location)
-            members = self.members[index % h].in_units(location, scales[index // h])
-            return Bank(members, self.features, self.components, support.X, support.y, support.yvar)
-
-        log_prior = (prior[:, None] + self.members.log_prior).reshape(-1)
-        return Adapted(log_prior, steps.reshape(len(log_prior), n), condition)
-
-    def _steps(self, support: Support, location: float, scales: Tensor) -> Tensor:
+    def _steps(self, support: Support, reading: Reading) -> Tensor:
         """One-step log densities per raw unit. Shape `k x h x n`."""
-        shape = (self.members.n_members, len(support.y))
+        k, h, n = reading.n_readings, self.members.n_members, len(support.y)
+        z, log_slope = reading.read(support.y)
+        Y = z[:, None, :].expand(k, h, n)
         if support.yvar is None:
-            Y = ((support.y - location) / scales[:, None])[:, None, :].expand(-1, *shape)
             bank = Bank(self.members, self.features, self.components, support.X, Y)
-            return bank.one_step_log_densities() - scales.log()[:, None, None]
-        each = []  # known noise is not scaled, so every scale needs factors of its own
-        for scale in scales:
-            members = self.members.in_units(scale.new_tensor(location), scale)
-            bank = Bank(members, self.features, self.components, support.X, support.y, support.yvar)
-            each.append(bank.one_step_log_densities().expand(shape))
+            return bank.one_step_log_densities() + log_slope[:, None, :]
+        each = []  # known noise does not scale with a reading, so every one needs factors of its own
+        for i in range(k):
+            known = support.yvar * (2 * log_slope[i].clamp_min(-300)).exp()
+            bank = Bank(self.members, self.features, self.components, support.X, Y[i], known)
+            each.append(bank.one_step_log_densities() + log_slope[i])
         return torch.stack(each)
+
+    def _condition(self, support: Support, reading: Reading, index: Tensor) -> ReadBank:
+        """Condition some pairs of reading and member, numbered as in `adapt`."""
+        h = self.members.n_members
+        own = reading[index // h]
+        z, log_slope = own.read(support.y)
+        known = None if support.yvar is None else support.yvar * (2 * log_slope.clamp_min(-300)).exp()
+        return ReadBank(Bank(self.members[index % h], self.features, self.components, support.X, z, known), own)
 
     def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
         """Write the learner down."""

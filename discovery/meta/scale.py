@@ -1,39 +1,33 @@
 """Location and scale of an outcome: never estimated from the campaign's own measurements (DESIGN 4.3).
 
 They come from the outcome's stated range, else from history, else from a grid of scales anchored at the first
-measurement, which is then conditioned on but not scored. In every case a member is told with several scales, and the
-evidence says which one this task has: a sister whose yields reach half as far is still a sister.
+measurement, which is then conditioned on but not scored. In every case members are told with several readings
+(`discovery.meta.reading`): a sister whose yields reach half as far is still a sister, and yields that crowd at zero
+are read on a bent axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from math import log1p, sqrt
 
 import numpy as np
+import torch
 
+from discovery.meta.reading import Reading
 from discovery.tasks.task import Task
 
 LEAST_SPREAD = 1e-9  # of the largest outcome: what varies less is rounding
 FACTORS = ((0.35, 0.1), (0.6, 0.2), (1.0, 0.5), (1.6, 0.2))  # a known scale is not this task's: factor and prior weight
 PER_DECADE = 6  # scales of the anchored grid
-DECADES = (-4.0, 3.0)  # its reach, in powers of ten of the first measurement's magnitude
+DECADES = (-2.0, 2.0)  # its reach, in powers of ten of the first measurement's magnitude
 TYPICAL, SPREAD = -0.5, 0.7  # log10 of the scale that is most expected, and how sharply (a Cauchy's centre and width)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Scales that every member is told with.
-
-    Attributes:
-        location: Raw outcome that stands for zero.
-        scales: Raw units per standardized unit. Shape `k`.
-        log_prior: Log prior weight of each scale; normalized. Shape `k`.
-    """
-
-    location: float
-    scales: np.ndarray
-    log_prior: np.ndarray
+DELTAS = (0.02, 0.1, 0.5)  # how sharply outcomes may crowd at an edge, in units of the range (or of a typical outcome)
+WARPED = 0.5  # prior weight of all warped readings together
+PLAIN = (0.0, 0.0, 1.0, 1.0, 1.0)  # sign, edge, unit, delta and reach of a reading without a warp
+REACH, OPEN_REACH = 1.1, 50.0  # how far warped readings imagine outcomes: just beyond a range, else far
+LOG_SPREADS = (0.1, 0.2, 0.4, 0.8, 1.6)  # standard deviations of log outcomes where nothing is known
 
 
 @dataclass(frozen=True)
@@ -44,31 +38,70 @@ class OutcomeScale:
         location: Raw outcome at zero, or None when anchored at the first measurement.
         scale: Raw units per standardized unit, or None when anchored.
         origin: `range`, `history` or `anchored`.
+        low: Outcome that none can be below, or None where none is known.
+        high: Outcome that none can be above, or None.
     """
 
     location: float | None
     scale: float | None
     origin: str
+    low: float | None = None
+    high: float | None = None
 
     @property
     def is_anchored(self) -> bool:
         """Whether the first measurement has to fix the scale."""
         return self.scale is None
 
-    def grid(self, first: float) -> Grid:
-        """Return the scales that members are told with: a scale is a random effect of the task.
+    def readings(self, first: float, *, with_warps: bool = True, device: torch.device | str = "cpu") -> Reading:
+        """Return the readings that members are told with.
 
         Args:
             first: The first measurement, raw units; used only when anchored.
+            with_warps: Whether bent axes are among them; members whose features are on a plain axis need a plain one.
+            device: Where they live.
         """
-        if self.location is not None and self.scale is not None:
-            factors, weights = np.array(FACTORS).T
-            return Grid(self.location, self.scale * factors, np.log(weights))
-        magnitude = abs(first) if first != 0 else 1.0
-        low, high = DECADES
-        decades = np.linspace(low, high, round((high - low) * PER_DECADE) + 1)
-        weights = 1 / (1 + ((decades - TYPICAL) / SPREAD) ** 2)
-        return Grid(first, magnitude * 10.0**decades, np.log(weights / weights.sum()))
+        known = self.location is not None and self.scale is not None
+        rows = [row for row in (self._known() if known else _anchored(first)) if with_warps or row[0] == 0]
+        table = torch.tensor(rows, dtype=torch.float64, device=device)
+        *columns, prior = table.T
+        plain = table[:, 0] == 0
+        share = torch.where(plain, prior / prior[plain].sum(), prior / prior[~plain].sum().clamp_min(1e-12))
+        warped = WARPED if bool((~plain).any()) else 0.0
+        weights = share * torch.where(plain, 1 - warped, warped)
+        names = [f.name for f in fields(Reading) if f.name != "log_prior"]
+        return Reading(**dict(zip(names, columns, strict=True)), log_prior=weights.log())
+
+    def _known(self) -> Iterator[tuple[float, ...]]:
+        """Readings around a known scale: (sign, edge, unit, delta, reach, center, spread, prior weight)."""
+        assert self.location is not None and self.scale is not None
+        for factor, weight in FACTORS:
+            yield *PLAIN, self.location, self.scale * factor, weight
+            for delta in DELTAS:
+                if self.low is not None and self.high is not None:
+                    width = self.high - self.low
+                    logs = np.log(np.linspace(0, 1, 101) + delta)
+                    mean, sd = float(logs.mean()), float(logs.std())
+                    yield 1.0, self.low, width, delta, REACH, mean, sd * factor, weight
+                    yield -1.0, self.high, width, delta, REACH, -mean, sd * factor, weight
+                elif self.low is not None and self.location > self.low:
+                    unit = self.location - self.low
+                    variance = log1p((self.scale / unit) ** 2 / (1 + delta) ** 2)  # as if log-normal
+                    center = log1p(delta) - variance / 2
+                    yield 1.0, self.low, unit, delta, OPEN_REACH, center, sqrt(variance) * factor, weight
+
+
+def _anchored(first: float) -> Iterator[tuple[float, ...]]:
+    """Readings where nothing is known: scales over decades, and logarithms where the first outcome is positive."""
+    magnitude = abs(first) if first != 0 else 1.0
+    low, high = DECADES
+    for decade in np.linspace(low, high, round((high - low) * PER_DECADE) + 1).tolist():
+        weight = 1 / (1 + ((decade - TYPICAL) / SPREAD) ** 2)
+        yield *PLAIN, first, magnitude * 10.0**decade, weight
+    if first > 0:
+        for delta in DELTAS:
+            for spread in LOG_SPREADS:
+                yield 1.0, 0.0, first, delta, OPEN_REACH, log1p(delta), spread, 1.0
 
 
 def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]) -> OutcomeScale:
@@ -83,10 +116,11 @@ def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]
     """
     if outcome_range is not None:
         low, high = outcome_range
-        return OutcomeScale((low + high) / 2, (high - low) / 4, "range")
+        return OutcomeScale((low + high) / 2, (high - low) / 4, "range", float(low), float(high))
     if history:
         values = np.concatenate([task.Y[:, 0] for task in history])
         spread = float(values.std())
         if spread > LEAST_SPREAD * float(np.abs(values).max()):
-            return OutcomeScale(float(values.mean()), spread, "history")
+            floor = 0.0 if values.min() >= 0 else None
+            return OutcomeScale(float(values.mean()), spread, "history", floor)
     return OutcomeScale(None, None, "anchored")

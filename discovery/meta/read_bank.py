@@ -1,0 +1,167 @@
+"""A bank whose members read the outcome in their own ways: standardized inside, raw outcomes outside.
+
+Inside stands an ordinary `Bank` in standardized units. A warped member's prediction is not Gaussian in raw units, so it
+is told as a few Gaussian slices: the standardized Gaussian is cut into narrower ones, and each is mapped by the
+reading's tangent. Plain readings are mapped exactly and need one slice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior
+from gpytorch.distributions import MultivariateNormal
+from torch import Tensor
+
+from discovery.meta.bank import Bank
+from discovery.meta.features import SourceFeatures
+from discovery.meta.reading import Reading
+
+SLICES = (-1.7, -0.85, 0.0, 0.85, 1.7)  # where a standard Gaussian is cut; narrow slices of equal width stand there
+
+
+def slices() -> tuple[Tensor, float, Tensor]:
+    """Return centers, the width and log weights of Gaussian slices with mean zero and variance one together."""
+    centers = torch.tensor(SLICES, dtype=torch.float64)
+    weights = torch.softmax(-0.5 * centers.square(), dim=0)
+    width = float((1 - weights @ centers.square()).sqrt())
+    return centers, width, weights.log()
+
+
+class ReadBank(Model):
+    """Members with a reading each; batch shape `[h']`, where a warped member counts once per slice.
+
+    Args:
+        bank: The members in standardized units, outcomes as each reads them.
+        reading: One reading per member of the bank. Shape `h`.
+    """
+
+    def __init__(self, bank: Bank, reading: Reading) -> None:
+        super().__init__()
+        self.bank, self.own_reading = bank, reading
+        centers, width, log_share = slices()
+        is_warped = reading.sign != 0
+        counts = torch.where(is_warped, len(SLICES), 1)
+        self.owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+        self.first = counts.cumsum(0) - counts  # one slice of every member
+        position = torch.arange(len(self.owner), device=counts.device) - self.first[self.owner]
+        warped = is_warped[self.owner]
+        zero = torch.zeros(len(self.owner), dtype=torch.float64, device=counts.device)
+        self.shift = torch.where(warped, centers.to(zero.device)[position], zero)
+        self.width = torch.where(warped, zero + width, zero + 1)
+        self.log_share = torch.where(warped, log_share.to(zero.device)[position], zero)
+        self.reading = reading[self.owner]
+
+    @property
+    def num_outputs(self) -> int:
+        """One outcome per bank."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Slices last."""
+        return torch.Size((*self.bank.batch_shape[:-1], len(self.owner)))
+
+    @property
+    def n_dims(self) -> int:
+        """Encoded dimensions."""
+        return self.bank.n_dims
+
+    @property
+    def features(self) -> SourceFeatures:
+        """The hypothesis's features."""
+        return self.bank.features
+
+    @property
+    def X(self) -> Tensor:
+        """Support configurations. Shape `* x (1 | h) x n x d`."""
+        return self.bank.X
+
+    @property
+    def Y(self) -> Tensor:
+        """Support outcomes, raw units. Shape `* x h' x n`."""
+        return self.reading.raw(self.bank.Y[..., self.owner, :])
+
+    @property
+    def prior_sd(self) -> Tensor:
+        """Prior standard deviation of the latent outcome at the center of every reading, raw units. Shape `h'`."""
+        at_center = torch.zeros(len(self.owner), 1, dtype=self.shift.dtype, device=self.shift.device)
+        return self.bank.prior_sd[self.owner] * self.reading.slope(at_center)[:, 0]
+
+    def member_weights(self, log_weight: Tensor) -> Tensor:
+        """Spread log weights of the members over their slices. Shape `h` to `h'`."""
+        return log_weight[..., self.owner] + self.log_share
+
+    def with_features(self, X: Tensor) -> Tensor:
+        """Append the feature columns to configurations. Shape `* x d` to `* x (d + j)`."""
+        return self.bank.with_features(X)
+
+    def marginals(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and variance of the latent outcome at single points, raw units.
+
+        Args:
+            X: Configurations, with or without feature columns. Shape `N x d`.
+
+        Returns:
+            Mean and variance, shape `* x h' x N`.
+        """
+        return self._in_raw_units(*self.bank.marginals(X))
+
+    def predictive(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the next noisy outcome at single points, raw units. Shapes as for `marginals`."""
+        return self._in_raw_units(*self.bank.predictive(X))
+
+    def _in_raw_units(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        sd = variance.sqrt()[..., self.owner, :]
+        z = mean[..., self.owner, :] + self.shift[:, None] * sd
+        return self.reading.raw(z), (self.reading.slope(z) * self.width[:, None] * sd).square()
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: Any | None = None,
+    ) -> Any:
+        """Return the joint posterior of `q` points under every slice, by the tangents of the readings.
+
+        Args:
+            X: Configurations. Shape `* x q x d`; batch dimensions broadcast against the batch shape.
+            output_indices: Not used: a bank has one outcome.
+            observation_noise: Whether to add the members' noise.
+            posterior_transform: A BoTorch posterior transform.
+
+        Returns:
+            A `GPyTorchPosterior` with event shape `* x h' x q x 1`.
+        """
+        inside = self.bank.posterior(X, observation_noise=bool(observation_noise)).distribution
+        covariance = inside.covariance_matrix[..., self.owner, :, :]
+        sd = torch.diagonal(covariance, dim1=-2, dim2=-1).clamp_min(1e-18).sqrt()
+        z = inside.mean[..., self.owner, :] + self.shift[:, None] * sd
+        tangent = self.reading.slope(z) * self.width[:, None]
+        outside = MultivariateNormal(self.reading.raw(z), tangent[..., :, None] * covariance * tangent[..., None, :])
+        posterior = GPyTorchPosterior(outside)
+        return posterior_transform(posterior) if posterior_transform is not None else posterior
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> ReadBank:
+        """Return the bank with further outcomes, one per slice where they differ (a member takes its first slice's).
+
+        Args:
+            X: New configurations. Shape `q x d`, or `* x q x d`.
+            Y: New outcomes, raw units. Shape `q x 1`, or `* x h' x q x 1`.
+            **kwargs: Not used.
+        """
+        own = Y[..., 0] if Y.ndim == 2 else Y[..., self.first, :, 0]
+        return ReadBank(
+            self.bank.condition_on_observations(X, self.own_reading.read(own)[0][..., None]), self.own_reading
+        )
+
+    def with_outcomes(self, Y: Tensor) -> ReadBank:
+        """Return the bank with other outcomes at the same configurations, raw units. Shape `* x h' x n`."""
+        return ReadBank(self.bank.with_outcomes(self.own_reading.read(Y[..., self.first, :])[0]), self.own_reading)
+
+    def scaled(self, factor: float) -> ReadBank:
+        """Return the bank with outcomes in another unit: `factor` new units are one old unit."""
+        return ReadBank(self.bank, self.own_reading.scaled(factor))
