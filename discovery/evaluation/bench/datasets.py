@@ -46,6 +46,11 @@ class Column:
     high: float | None = None
     goal: str = ""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a whole: where a table lacks the column, none of it was used."""
+        return "fraction" in self.unit
+
 
 @dataclass(frozen=True)
 class TaskSource:

@@ -54,6 +54,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = {"development": DEVELOPMENT, "reported":
 SINGLES = ("pvlab_campaigns", "olympus_flow_and_lab", "direct_arylation", "opv_photodegradation")
 """Families whose tables are unrelated campaigns (or share rows, as the photodegradation pair does): no history."""
 NO_CAMPAIGNS = ("molecule_properties",)
+SAME = ("concentration_unit", "ratio_type", "reaction_class")  # facts that must agree between a task and its history
 MIN_CANDIDATES = 20
 MIN_HISTORY_ROWS = 3
 
@@ -205,8 +206,8 @@ def _kin(source: FamilySource, own: TaskTable, others: Sequence[TaskTable]) -> d
 
 
 def _comparable(own: TaskTable, other: TaskTable) -> bool:
-    """Say whether two tables write amounts in the same unit."""
-    return all(own.facts.get(key) == other.facts.get(key) for key in ("concentration_unit", "ratio_type"))
+    """Say whether a team would hold one table against the other: the same units, the same kind of reaction."""
+    return all(own.facts.get(key) == other.facts.get(key) for key in SAME)
 
 
 def _perera_group(table: TaskTable) -> str:

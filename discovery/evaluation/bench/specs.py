@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, check_supported
 from discovery.evaluation.bench.datasets import Column, FamilySource
 from discovery.evaluation.bench.tables import TaskTable
 from discovery.settings import cache_dir
+from discovery.space.elements import element_pattern
 
+SIMULATORS = {"reaction yield": ("reaction_kinetics", "gp_prior"), "bioactivity": ()}
+"""Simulators that campaigns learn from, by kind of family; the others have `gp_prior`. No simulator knows molecules."""
 LOG_RATIO = 10.0  # a positive parameter that spans a factor of ten or more is encoded by its logarithm
 
 
@@ -41,34 +45,50 @@ def campaign_spec(source: FamilySource, own: TaskTable, history: Mapping[str, pd
 
 def _mapping(source: FamilySource, own: TaskTable, kin: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Any]:
     """Return the campaign file of a task."""
-    cells = {name: [own.frame[name], *(rows[name] for rows in kin.values())] for name in own.names}
-    simulators = ["reaction_kinetics", "gp_prior"] if source.kind == "reaction yield" else ["gp_prior"]
+    is_alone = len(own.columns) == 1
+    whole, others = _whole(own), sorted(_foreign_parts(source, own, kin))
+    history = {name: rows.assign(**{part: 0.0 for part in others if part not in rows}) for name, rows in kin.items()}
+    has_elements = bool(whole) and element_pattern(whole) is not None  # then other elements need not be named
+    held = {} if has_elements or not others else {"held": dict.fromkeys(others, 0.0)}
     return {
         "name": f"{source.name}.{own.name}",
-        "parameters": [_parameter(column, cells[column.name], len(own.columns) == 1) for column in own.columns],
+        "parameters": [_parameter(column, own.frame[column.name], is_alone) for column in own.columns],
+        "constraints": [{"type": "simplex", "parameters": whole, "total": 1.0}] if whole else [],
         "outcomes": [_outcome(own)],
         "objectives": [{"name": own.outcome.name, "goal": own.outcome.goal}],
         "candidates": write_table(own.frame, folder, own.name),
         "experience": {
-            "simulators": [{"name": name} for name in simulators],
-            "history": [write_table(rows, folder, name) for name, rows in kin.items()],
+            "simulators": [{"name": name} for name in SIMULATORS.get(source.kind, ("gp_prior",))],
+            "history": [write_table(rows, folder, name) for name, rows in history.items()],
+            **held,
         },
     }
 
 
-def _parameter(column: Column, cells: Sequence[pd.Series], is_alone: bool) -> dict[str, Any]:
+def _whole(own: TaskTable) -> list[str]:
+    """Return the parts of a whole, where they add up to one in every row; empty where they do not."""
+    parts = [name for name in own.names if name in own.fractions]
+    return parts if len(parts) > 1 and np.allclose(own.frame[parts].sum(axis=1), 1.0, rtol=0, atol=1e-9) else []
+
+
+def _foreign_parts(source: FamilySource, own: TaskTable, kin: Mapping[str, pd.DataFrame]) -> set[str]:
+    """Return the parts of a whole that only the history has: this campaign uses none of them."""
+    parts = {c.name for task in source.tasks for c in task.columns if c.role == "parameter" and c.is_part}
+    return {str(name) for rows in kin.values() for name in rows} & parts - set(own.names)
+
+
+def _parameter(column: Column, cells: pd.Series, is_alone: bool) -> dict[str, Any]:
     """Return a parameter of the campaign file.
 
-    Numbers span what the authors state and all inputs of task and history. A molecule is one where it is all that
-    varies; beside other parameters it is a category (polymers, literature reactions).
+    Numbers span what the authors state and what the candidates have. A molecule is one where it is all that varies;
+    beside other parameters it is a category (polymers, reactions of the literature).
     """
     if column.kind == "smiles" and is_alone:
         return {"name": column.name, "type": "molecule"}
     if column.kind != "continuous":
-        return {"name": column.name, "type": "categorical", "values": sorted(set(cells[0]))}
-    seen = pd.concat(list(cells))
-    low = min([float(seen.min())] + ([] if column.low is None else [float(column.low)]))
-    high = max([float(seen.max())] + ([] if column.high is None else [float(column.high)]))
+        return {"name": column.name, "type": "categorical", "values": sorted(set(cells))}
+    low = min([float(cells.min())] + ([] if column.low is None else [float(column.low)]))
+    high = max([float(cells.max())] + ([] if column.high is None else [float(column.high)]))
     is_log = low > 0 and high / low >= LOG_RATIO
     scale = {"scale": "log"} if is_log else {}
     return {"name": column.name, "type": "continuous", "bounds": [low, high], "unit": column.unit, **scale}
@@ -86,11 +106,12 @@ def _outcome(own: TaskTable) -> dict[str, Any]:
 
 def write_table(frame: pd.DataFrame, folder: Path, name: str) -> str:
     """Write a table as CSV under a name that its content decides; return the file's name."""
-    text = frame.to_csv(index=False)
-    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
+    digest = hashlib.sha256(repr(list(frame.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    path = folder / f"{name}-{digest.hexdigest()[:12]}.csv"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(text, encoding="utf-8")
+        frame.to_csv(partial, index=False)
         os.replace(partial, path)
     return path.name

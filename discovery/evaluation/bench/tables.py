@@ -4,7 +4,7 @@ The rules look at inputs alone, never at outcomes:
 
 * a blank category is the category `none`; a row with a blank number, or without the outcome, is left out;
 * a context column (a temperature at which conductivity is compared, say) is held at its most frequent value;
-* a column that does not vary is left out; a column where the authors state fractions and a sibling lacks is 0 there;
+* a column that does not vary is left out; a part of a whole is 0 where a table lacks its column;
 * a censored outcome stays at its bound: what counts is the order, and there it ties with others at the bound.
 """
 
@@ -25,6 +25,7 @@ CONTEXT: Mapping[str, str] = {
     "polymer_electrolytes": "temperature",
     "mpea_mechanical": "test_temperature",
 }
+ROUNDING = 1e-4  # of the sum of all parts
 CONTEXT_WIDTH = 1.0  # rows within this of the context's value count as being at it
 
 
@@ -55,8 +56,8 @@ class TaskTable:
 
     @property
     def fractions(self) -> set[str]:
-        """Parameters that are parts of a whole: where a table lacks one, none of it was used."""
-        return {column.name for column in self.columns if "fraction" in column.unit}
+        """Parameters that are parts of a whole."""
+        return {column.name for column in self.columns if column.is_part}
 
     @property
     def n_distinct(self) -> int:
@@ -92,28 +93,26 @@ def read_task(source: TaskSource, context: str | None, at: float | None = None) 
         frame = frame[(frame[context] - at).abs() <= CONTEXT_WIDTH]
         parameters = [c for c in parameters if c.name != context]
     frame = frame[[c.name for c in (*parameters, outcome)]].dropna().reset_index(drop=True)
+    frame = _rounded_parts(frame, [c.name for c in parameters if c.is_part])
     facts = {key: str(value) for key, value in source.facts.items()}
     return TaskTable(source.name, tuple(parameters), outcome, frame, at if context else None, facts)
 
 
 def as_history(table: TaskTable, campaign: TaskTable) -> pd.DataFrame | None:
-    """Return a sibling's rows in the columns of a campaign, or None where it cannot teach it anything.
+    """Return a sibling's rows as history of a campaign, or None where it cannot teach it anything.
 
-    A part of the whole that the sibling's authors did not use is 0; rows that use a part which the campaign does not
-    have are left out, for the campaign cannot make them.
+    The sibling keeps its columns. A part of the whole that its authors did not use is 0; what else it lacks makes it
+    none of this campaign's kin.
 
     Args:
         table: The sibling.
         campaign: The campaign, parameters that do not vary left out.
     """
-    parts = table.fractions | campaign.fractions
     lacking = set(campaign.names) - set(table.names)
-    if table.outcome.name != campaign.outcome.name or lacking - parts:
+    is_whole = bool(table.fractions) == bool(campaign.fractions)  # else one of them is all of one part
+    if table.outcome.name != campaign.outcome.name or lacking - campaign.fractions or not is_whole:
         return None
-    foreign = sorted((table.fractions - campaign.fractions) & set(table.names))
-    usable = (table.frame[foreign].to_numpy(dtype=float) <= 1e-9).all(axis=1)
-    filled = table.frame[usable].assign(**dict.fromkeys(lacking, 0.0))
-    return filled[[*campaign.names, campaign.outcome.name]].reset_index(drop=True) if len(filled) else None
+    return table.frame.assign(**dict.fromkeys(sorted(lacking), 0.0))
 
 
 def _cells(cells: pd.Series, column: Column) -> pd.Series:
@@ -121,6 +120,13 @@ def _cells(cells: pd.Series, column: Column) -> pd.Series:
     if column.kind == "continuous":
         return pd.Series(read_numbers(cells)[0], index=cells.index)
     return cells.astype(str).str.strip().mask(is_blank(cells), NONE)
+
+
+def _rounded_parts(frame: pd.DataFrame, parts: list[str]) -> pd.DataFrame:
+    """Let parts that add up to one but for rounding add up to one."""
+    total = frame[parts].sum(axis=1)
+    is_whole = (total - 1).abs() < ROUNDING
+    return frame.assign(**{name: frame[name].where(~is_whole, frame[name] / total) for name in parts})
 
 
 def _most_frequent(values: pd.Series) -> float:
