@@ -49,7 +49,7 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
 
 def label(method: str, start: str, source: str) -> str:
     """Return a method with its start, and with its history where that is not the real one."""
-    history = "" if source == "related" else f", {source}"
+    history = "" if source == "related" else f", {source} history"
     return f"{method} ({STARTS[start]}{history})"
 
 

@@ -35,6 +35,7 @@ HARM_AT = (5, 10, 20, 30)
 WORST_SHARE = 0.10  # of the tasks, whose mean excess is CVaR10
 N_BOOTSTRAP = 2000
 LEVEL = 0.90
+EXACT = 25  # tasks up to which the distribution of ranks is enumerated
 REFERENCES = ("tanimoto_gp", "cold_gp")  # the first that was run on a family of molecules; elsewhere the second
 METHOD = ["method", "start", "source"]
 TASK = ["family", "task"]
@@ -151,8 +152,14 @@ def bootstrap(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
 
 
 def wilcoxon_p(differences: np.ndarray) -> float:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test over tasks; 1 where nothing differs."""
-    return float(wilcoxon(differences).pvalue) if np.any(differences != 0) else 1.0
+    """Return the two-sided p-value of Wilcoxon's signed-rank test over tasks; 1 where nothing differs.
+
+    Exact for few tasks without ties, else by the normal approximation.
+    """
+    if not np.any(differences != 0):
+        return 1.0
+    is_exact = len(differences) <= EXACT and len(np.unique(np.abs(differences))) == len(differences)
+    return float(wilcoxon(differences, method="exact" if is_exact else "approx").pvalue)
 
 
 def harms(pairs: pd.DataFrame) -> pd.DataFrame:
