@@ -1,7 +1,7 @@
 """Molecules as numbers: the one place that knows RDKit.
 
-A SMILES becomes its canonical text, the set of its fragments and some descriptors. Each molecule is read once in a
-process and remembered. RDKit is an optional dependency, loaded by the first molecule.
+A SMILES becomes its canonical text, the set of its fragments and some descriptors. RDKit is an optional dependency,
+loaded by the first molecule. Next in the tour: `discovery.space.molecule_library`, which remembers molecules.
 
 A fingerprint counts fragments; here a fragment that occurs three times is three elements of a set (first, second,
 third), so that the overlap of two sets over their union is the Tanimoto similarity of the counts, `sum min / sum max`.
@@ -11,7 +11,8 @@ Elements are hashed to a fixed number of columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from discovery.errors import ConfigurationError
 from discovery.space.descriptor_table import CENTER, PROPERTIES, SPREAD
 
-N_REMEMBERED = 2**17  # molecules kept in memory, about 1 kB each
+VERSION = 1  # of the encoding: a checkpoint of another one does not fit
 MOST_REPEATS = 16  # a fragment that occurs more often counts as so often
 
 
@@ -51,7 +52,7 @@ class Molecule(NamedTuple):
     Attributes:
         smiles: Canonical SMILES: the same molecule has the same text.
         columns: Columns that hold a fragment, per kind in the order of `FRAGMENTS`. Sorted.
-        descriptors: Descriptors scaled into the unit interval. Shape `k`.
+        descriptors: Descriptors scaled into the unit interval. Shape `k`; float32.
     """
 
     smiles: str
@@ -70,11 +71,27 @@ def _rdkit() -> Any:
         from rdkit import Chem
         from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors  # noqa: F401  (attributes of Chem from here on)
     except ImportError:
-        raise ConfigurationError(
-            "A parameter of type molecule needs RDKit, which is not installed.",
-            "Install it: python -m pip install 'discovery-pipeline[molecules]'.",
-        ) from None
+        raise _missing() from None
     return Chem
+
+
+def _missing() -> ConfigurationError:
+    return ConfigurationError(
+        "A parameter of type molecule needs RDKit, which is not installed.",
+        "Install it: python -m pip install 'discovery-pipeline[molecules]'.",
+    )
+
+
+def rdkit_version() -> str:
+    """Return the version of RDKit, without loading it.
+
+    Raises:
+        ConfigurationError: If RDKit is not installed.
+    """
+    try:
+        return version("rdkit")
+    except PackageNotFoundError:
+        raise _missing() from None
 
 
 @cache
@@ -98,7 +115,6 @@ def _descriptor_functions() -> tuple[Callable[[Any], Sequence[float]], ...]:
     return named, descriptors.SlogP_VSA_, descriptors.SMR_VSA_, descriptors.PEOE_VSA_
 
 
-@lru_cache(maxsize=N_REMEMBERED)
 def read_molecule(text: str) -> Molecule | None:
     """Read a SMILES.
 
@@ -148,4 +164,4 @@ def _descriptors(molecule: Any) -> np.ndarray:
     """Return descriptors in the unit interval: half the center's molecules above 0.5, far ones near 0 or 1."""
     raw = np.concatenate([np.asarray(function(molecule), dtype=np.float64) for function in _descriptor_functions()])
     z = (np.nan_to_num(raw) - CENTER) / SPREAD
-    return 0.5 + 0.5 * z / (1.0 + np.abs(z))
+    return (0.5 + 0.5 * z / (1.0 + np.abs(z))).astype(np.float32)

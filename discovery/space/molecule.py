@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, MoleculeParameter
-from discovery.errors import ConfigurationError
+from discovery.errors import ConfigurationError, InputError
 from discovery.space.cells import CellFault, column_of, faults_where, is_blank, refuse
 from discovery.space.codecs import Kind, Part
 from discovery.space.descriptor_table import N_DESCRIPTORS
 from discovery.space.descriptors import read_table
-from discovery.space.fingerprints import FINGERPRINTS, FRAGMENTS, Molecule, read_molecule
-
-VERSION = 1  # of the encoding: a checkpoint of another one does not fit
+from discovery.space.fingerprints import FINGERPRINTS, FRAGMENTS, VERSION
+from discovery.space.molecule_library import read_molecules
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class MoleculeCodec:
     def read(self, cells: pd.Series) -> tuple[np.ndarray, list[CellFault]]:
         """Return canonical SMILES, empty where a cell is refused, and the faults."""
         numbers, distinct = pd.factorize(cells.astype(object), use_na_sentinel=True)
-        molecules = [read_molecule(str(text)) for text in distinct]
+        molecules = read_molecules([str(text) for text in distinct])
         known = np.array([*("" if m is None else m.smiles for m in molecules), ""], dtype=object)
         smiles, blank = known[numbers], is_blank(cells)
         faults = faults_where(blank, cells, "must be given")
@@ -75,7 +74,9 @@ class MoleculeCodec:
     def encode(self, canonical: np.ndarray) -> np.ndarray:
         """Return coordinates: a value for every fragment that a molecule has, then descriptors. Shape `n x n_dims`."""
         numbers, distinct = pd.factorize(canonical)
-        molecules = [_known(smiles) for smiles in distinct]
+        molecules = [molecule for molecule in read_molecules(list(distinct)) if molecule is not None]
+        if len(molecules) < len(distinct):
+            raise InputError(f"Molecules of {self.name!r} must be canonical SMILES to be encoded; got others.")
         X = np.zeros((len(molecules), self.n_dims))
         start = 0
         for position, (name, kind) in enumerate(FRAGMENTS.items()):
@@ -128,13 +129,6 @@ class MoleculeCodec:
     def _coordinates(self) -> np.ndarray:
         """Coordinates of the candidates. Shape `k x n_dims`."""
         return self.encode(self.candidates)
-
-
-def _known(smiles: str) -> Molecule:
-    """Return a molecule that was read before."""
-    molecule = read_molecule(smiles)
-    assert molecule is not None, smiles
-    return molecule
 
 
 def molecule_codec(parameter: MoleculeParameter, spec: CampaignSpec) -> MoleculeCodec:

@@ -137,13 +137,6 @@ def test_samples_are_candidates(tmp_path):
     assert set(space.decode(drawn)["smiles"]) <= set(space.typed(pd.DataFrame({"smiles": SMILES}))["smiles"])
 
 
-def test_a_molecule_is_read_once(monkeypatch):
-    """What was read in a process is remembered."""
-    module.read_molecule("CCCCCCN")
-    monkeypatch.setattr(module, "_rdkit", None)
-    assert module.read_molecule("CCCCCCN").smiles == "CCCCCCN"
-
-
 def test_without_candidates_a_codec_cannot_find_molecules():
     """Decoding and drawing need a list."""
     codec = MoleculeCodec("smiles")
