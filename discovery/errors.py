@@ -46,6 +46,10 @@ class NoCandidateError(DiscoveryError):
     """Nothing is left to propose: stop."""
 
 
+class StopAdvisedError(NoCandidateError):
+    """The next experiments are expected to gain less than was asked for: stop, or go on knowing that."""
+
+
 class StoreError(DiscoveryError):
     """The database is corrupt, too new, or refuses the operation."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from prefect import flow
 
+from discovery.session import CampaignProgress
 from flows.adapt import adapt
 from flows.experiment import experiment
 from flows.ingest import ingest
@@ -34,12 +35,18 @@ class RunOptions:
         cycles: How many cycles to propose at most; None for as many as the budget allows.
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
+        go_on: Whether to go on even where `stop.min_gain` advises to stop.
     """
 
     file: str
     cycles: int | None = None
     auto_approve: bool = False
     device: str = "auto"
+    go_on: bool = False
+
+    def is_over(self, progress: CampaignProgress) -> bool:
+        """Say whether a campaign has ended, as far as this run is concerned."""
+        return progress.is_finished and not (self.go_on and progress.ended_by == "gain")
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,9 @@ class CampaignOutcome:
 
 
 @flow(name="campaign", flow_run_name=run_name)
-def campaign(file: str, cycles: int | None = None, auto_approve: bool = False, device: str = "auto") -> CampaignOutcome:
+def campaign(
+    file: str, cycles: int | None = None, auto_approve: bool = False, device: str = "auto", go_on: bool = False
+) -> CampaignOutcome:
     """Run a campaign until it ends, people are needed, or enough cycles were made.
 
     Args:
@@ -72,16 +81,17 @@ def campaign(file: str, cycles: int | None = None, auto_approve: bool = False, d
         cycles: How many cycles to propose at most; None for as many as the budget allows.
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
+        go_on: Whether to go on even where `stop.min_gain` advises to stop.
 
     Raises:
         LeaseError: If another process runs this campaign.
     """
-    one = opened(file, device)
+    one, options = opened(file, device), RunOptions(file, cycles, auto_approve, device, go_on)
     with held(one.store, one.name) as check:
-        is_new = not one.progress().is_finished
+        is_new = not options.is_over(one.progress())
         if is_new:
             meta_train(file, device)
-        outcome = run_cycles(RunOptions(file, cycles, auto_approve, device), check)
+        outcome = run_cycles(options, check)
         progress = one.finish()
         if is_new and outcome.state in (FINISHED, PAUSED):
             adapt(file, progress.cycle + 1, device)  # the ledger says where the belief stands after the last result
@@ -111,13 +121,15 @@ def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcom
     while n_idle < MAX_IDLE:
         check()
         before = one.progress()
-        if before.is_finished:
+        if options.is_over(before):
             return CampaignOutcome(FINISHED, n_cycles, "")
         if not before.n_open:
             if n_cycles == options.cycles:
                 return CampaignOutcome(PAUSED, n_cycles, "", f"discovery run {options.file}")
             if not _propose(options, before.cycle + 1):
-                return CampaignOutcome(FINISHED, n_cycles, "No candidate is left to propose.")
+                ended = one.progress()
+                why = ended.reason if ended.is_finished else "No candidate is left to propose."
+                return CampaignOutcome(FINISHED, n_cycles, why, _overrule(options, ended))
             n_cycles += 1
         n_added, waiting = _carry_out(options, one.progress().cycle)
         if waiting and not n_added:
@@ -130,7 +142,12 @@ def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcom
 def _propose(options: RunOptions, cycle: int) -> bool:
     """Adapt and propose; say whether there was anything to propose."""
     adapt(options.file, cycle, options.device)
-    return bool(propose(options.file, cycle, options.device))
+    return bool(propose(options.file, cycle, options.device, options.go_on))
+
+
+def _overrule(options: RunOptions, ended: CampaignProgress) -> str:
+    """Name the command that goes on where the end is advice; empty where it is none."""
+    return f"discovery run {options.file} --continue" if ended.ended_by == "gain" else ""
 
 
 def _carry_out(options: RunOptions, cycle: int) -> tuple[int, tuple[str, str] | None]:

@@ -11,20 +11,22 @@ from flows.steps import ask_step, opened, run_name
 
 
 @flow(name="propose", flow_run_name=run_name)
-def propose(file: str, cycle: int, device: str = "auto") -> list[str]:
+def propose(file: str, cycle: int, device: str = "auto", go_on: bool = False) -> list[str]:
     """Propose the next experiments of a campaign.
 
     Args:
         file: The campaign file.
         cycle: Number of the cycle, for the run's name.
         device: `auto`, `cpu` or `cuda`.
+        go_on: Whether to propose even where `stop.min_gain` advises to stop.
 
     Returns:
-        Ids of the proposals; empty where the budget is used or nothing is left to propose.
+        Ids of the proposals; empty where the budget is used, nothing is left to propose, or the next experiments are
+        expected to gain too little.
     """
     tell(StageStarted("propose", cycle))
     try:
-        proposals = ask_step(file, device)
+        proposals = ask_step(file, device, go_on)
     except NoCandidateError:
         return []
     publish_proposals(opened(file, device).name, cycle, proposals)

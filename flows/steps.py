@@ -77,9 +77,9 @@ def adapt_step(file: str, device: str) -> BeliefSummary:
 
 
 @task(name="ask", cache_policy=NO_CACHE)
-def ask_step(file: str, device: str) -> pd.DataFrame:
+def ask_step(file: str, device: str, go_on: bool = False) -> pd.DataFrame:
     """Propose the next experiments and store them."""
-    return opened(file, device).ask()
+    return opened(file, device).ask(go_on=go_on)
 
 
 @task(name="review pending", cache_policy=NO_CACHE)

@@ -10,6 +10,7 @@ from discovery.campaign.parts import Count, Number, Part, Positive, Text, fault
 
 Goal = Literal["maximize", "minimize", "match"]
 
+MIN_MEASUREMENTS = 5  # a campaign is not ended by expected gain before so many are measured
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -185,9 +186,26 @@ class Review(Part):
 
 
 class Stop(Part):
-    """When the campaign ends before its budget does: at an outcome as good as `target`."""
+    """When the campaign ends before its budget does.
+
+    Attributes:
+        target: End at an outcome as good as this, raw units.
+        min_gain: End where the next experiment is expected to gain less than this, raw units of the outcome: what an
+            experiment costs, divided by what one unit is worth.
+    """
 
     target: Number | None = None
+    min_gain: Positive | None = None
+
+    def is_too_little(self, gain: float | None, n_measurements: int) -> bool:
+        """Say whether an expected gain per experiment is less than `min_gain`, and enough was measured to believe it.
+
+        Args:
+            gain: Expected gain per experiment, raw units; None where it is not known.
+            n_measurements: Measurements that it was computed from.
+        """
+        is_known = gain is not None and self.min_gain is not None and n_measurements >= MIN_MEASUREMENTS
+        return is_known and gain < self.min_gain  # type: ignore[operator]
 
 
 def duration_s(text: str, key: str) -> float:

@@ -113,6 +113,9 @@ def report(
                 "experience": experience_words(frames),
                 "calibration": {name: predictions.scores() for name, predictions in stored.items()},
                 "drift": asdict(drift(stored[BELIEF])) if stored else None,
+                "ended": frames.ended,
+                "forecasts": [found.to_json() for found in frames.forecasts],
+                "expected_gains": [asdict(gain) for gain in frames.gains],
                 "measurements": records(frames.measurements),
                 "proposals": records(frames.proposals),
                 "evidence": records(frames.evidence),
@@ -134,6 +137,8 @@ def campaign_frames(spec: CampaignSpec, store: Store) -> CampaignFrames:
         proposals=store.proposals(spec.name),
         evidence=store.evidence(spec.name),
         calibration=store.view("v_calibration_inputs", spec.name),
+        metrics=store.metrics(spec.name),
+        ended=store.campaign(spec.name).reason,
     )
 
 

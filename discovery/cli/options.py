@@ -27,6 +27,7 @@ OptionalFile = Annotated[
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress and logs, also where no one watches.")]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where models live.")]
+GoOn = Annotated[bool, typer.Option("--continue", help="Go on although stop.min_gain advises to stop.")]
 StoreOption = Annotated[
     Path | None,
     typer.Option(

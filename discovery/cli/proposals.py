@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, StoreOption, Verbose
+from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
@@ -17,6 +17,7 @@ from discovery.cli.store import find_store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from discovery.errors import StopAdvisedError
     from discovery.session import Campaign
 
 ALL = "all"
@@ -27,6 +28,7 @@ def propose(
     file: FileArgument,
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many; default the batch size.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to fill in.")] = None,
+    carry_on: GoOn = False,
     device: DeviceOption = Device.AUTO,
     as_json: JsonFlag = False,
     verbose: Verbose = False,
@@ -35,12 +37,17 @@ def propose(
 
     Meta-trains first where that was not done yet.
     """
+    from discovery.errors import StopAdvisedError
     from discovery.session import Campaign
 
     campaign = Campaign.open(file, device=device)
     with progress_bar(verbose) as progress:
         campaign.meta_train(of_steps(progress))
-    proposals = campaign.ask(n)
+    try:
+        proposals = campaign.ask(n, go_on=carry_on)
+    except StopAdvisedError as advice:
+        _show_advice(advice, file, as_json)
+        return
     approved = campaign.review_pending().approved
     if csv is not None:
         _write_sheet(campaign, proposals, csv)
@@ -50,12 +57,32 @@ def propose(
         print_json(records(now[now["proposal_id"].isin(ids)]))
         return
     _show_cards(campaign, proposals["proposal_id"].tolist())
+    for sentence in _warnings(campaign):
+        say(sentence)
     say(
         f"Nobody is asked: {len(approved)} proposals are approved. "
         f"Go on: {go_on(file, campaign.spec.experiment is None, len(approved))}"
         if approved
         else f"Decide: discovery review {file} --approve ID"
     )
+
+
+def _show_advice(advice: StopAdvisedError, file: Path, as_json: bool) -> None:
+    """Say that nothing is proposed because it would gain too little: no fault, and no end that cannot be overruled."""
+    if as_json:
+        print_json([])
+        note(str(advice))
+        return
+    say(advice.message)
+    say(f"To go on all the same: discovery propose {file} --continue, or ask for less in the file (stop.min_gain).")
+
+
+def _warnings(campaign: Campaign) -> tuple[str, ...]:
+    """Say what the team should know about its experience before it decides; empty where nothing is wrong with it."""
+    from discovery.review.experience import experience_sentences, judge_experience
+
+    fit = judge_experience(campaign.store.evidence(campaign.name), campaign.spec)
+    return experience_sentences(fit) if fit is not None and fit.is_alarm else ()
 
 
 def _write_sheet(campaign: Campaign, proposals: pd.DataFrame, path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from discovery.cli.campaigns import campaign_frames
-from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, Verbose
+from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, Verbose
 from discovery.cli.output import note, of_steps, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(
     file: FileArgument,
     cycles: Annotated[int | None, typer.Option("--cycles", min=1, help="Propose at most so many cycles.")] = None,
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Ask nobody, whatever the file says.")] = False,
+    go_on: GoOn = False,
     out_dir: Annotated[
         Path | None, typer.Option("--out-dir", metavar="FOLDER", help="Write report.html and the tables there.")
     ] = None,
@@ -71,7 +72,7 @@ def run(
 
     campaign = Campaign.open(file, device=device)
     try:
-        outcome = _run_flow(campaign, file, cycles, auto_approve, verbose)
+        outcome = _run_flow(campaign, (str(file), cycles, auto_approve, campaign.device, go_on), verbose)
     except KeyboardInterrupt:
         note(f"Stopped. What was recorded stays. Go on: discovery run {file}")
         raise
@@ -90,7 +91,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _run_flow(campaign: Campaign, file: Path, cycles: int | None, auto_approve: bool, verbose: bool) -> CampaignOutcome:
+def _run_flow(campaign: Campaign, arguments: tuple[Any, ...], verbose: bool) -> CampaignOutcome:
     """Run the campaign flow, watched."""
     from discovery.cli.watch import watching
     from flows.lease import lease_name
@@ -101,7 +102,7 @@ def _run_flow(campaign: Campaign, file: Path, cycles: int | None, auto_approve: 
     with watching(verbose), prefect_runtime(campaign.store.path.parent, is_verbose=verbose):
         from flows.campaign import campaign as campaign_flow
 
-        return campaign_flow(str(file), cycles, auto_approve, campaign.device)
+        return campaign_flow(*arguments)
 
 
 def _write_tables(campaign: Campaign, folder: Path) -> None:

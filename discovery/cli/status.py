@@ -51,10 +51,11 @@ def _list_campaigns(store: Store, as_json: bool) -> None:
 def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
     from discovery.review.experience import experience_sentences, judge_experience
+    from discovery.session.stopping import read_gains
 
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
-    fit = judge_experience(evidence, campaign.spec)
+    fit, gains = judge_experience(evidence, campaign.spec), read_gains(campaign.store.metrics(campaign.name))
     return {
         **{name: plain(value) for name, value in vars(progress).items()},
         "status": campaign.store.campaign(campaign.name).status,
@@ -65,6 +66,8 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "e_value": float(last["e_value"].max()) if len(last) else None,
         "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,
         "experience": list(experience_sentences(fit)) if fit is not None else [],
+        "expected_gain": gains[-1].per_experiment if gains else None,
+        "min_gain": campaign.spec.stop.min_gain,
     }
 
 
@@ -88,6 +91,9 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "e_value": None,
         "n_weighed": 0,
         "experience": [],
+        "expected_gain": None,
+        "ended_by": "",
+        "min_gain": spec.stop.min_gain,
     }
 
 
@@ -110,6 +116,13 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     if facts["weights"]:
         lines.append(_weights_line(facts))
     lines += facts["experience"]
+    if facts["min_gain"] is not None and facts["expected_gain"] is not None and not facts["ended_by"]:
+        lines.append(
+            f"The last proposals were expected to gain {facts['expected_gain']:.2g}{unit} {facts['outcome']} per "
+            f"experiment; {facts['min_gain']:g} are asked for (stop.min_gain)."
+        )
+    if facts["ended_by"] == "gain":
+        lines.append(f"To go on all the same: discovery propose {file} --continue, or ask for less (stop.min_gain).")
     if facts["n_waiting"]:
         lines.append(f"{facts['n_waiting']} proposals wait for a decision: discovery review {file}")
     elif not facts["is_finished"]:
@@ -122,7 +135,8 @@ def _weights_line(facts: dict[str, Any]) -> str:
     ranked = sorted(facts["weights"].items(), key=lambda item: -item[1])
     said = ", ".join(f"{name} {weight:.2f}" for name, weight in ranked)
     n, n_now = facts["n_weighed"], facts["n_measurements"]
-    later = f" (after {n} of {n_now} measurements; the next `propose` takes in the others)" if n < n_now else ""
+    more = "" if facts["is_finished"] else "; the next `propose` takes in the others"
+    later = f" (after {n} of {n_now} measurements{more})" if n < n_now else ""
     return f"Hypotheses: {said}{later}."
 
 

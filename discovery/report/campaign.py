@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,13 @@ import pandas as pd
 from discovery import metrics
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.calibration import StoredPredictions, read_predictions
+from discovery.evaluation.forecast import Forecast
 from discovery.metrics import Goal
 from discovery.report.grids import Grid
 from discovery.report.style import labeled, number
 from discovery.review.experience import experience_sentences, judge_experience
+from discovery.session.forecasting import read_forecasts
+from discovery.session.stopping import ExpectedGain, read_gains
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class CampaignFrames:
         calibration: One row per measurement and hypothesis, as stored when the proposal was made:
             `measurement_id`, `proposal_id`, `hypothesis`, `weight`, `log_weights`, `means`, `sds` (lists, or JSON
             text), `outcome`.
+        metrics: Numbers about cycles, forecasts and expected gains among them (`Store.metrics`).
+        ended: Why the campaign has ended, in a sentence; empty where it goes on.
     """
 
     spec: CampaignSpec
@@ -37,6 +42,18 @@ class CampaignFrames:
     proposals: pd.DataFrame
     evidence: pd.DataFrame
     calibration: pd.DataFrame
+    metrics: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["cycle", "name", "value", "detail"]))
+    ended: str = ""
+
+    @property
+    def forecasts(self) -> list[Forecast]:
+        """Forecasts in the order made."""
+        return read_forecasts(self.metrics)
+
+    @property
+    def gains(self) -> list[ExpectedGain]:
+        """What each cycle's proposals were expected to bring, in order."""
+        return read_gains(self.metrics)
 
     @property
     def outcome(self) -> str:

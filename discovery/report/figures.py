@@ -12,6 +12,7 @@ from discovery import metrics
 from discovery.evaluation.results import BacktestResult
 from discovery.report.grids import mean_weights, regret_counts
 from discovery.report.style import color, dash, faded, labeled
+from discovery.session.stopping import ExpectedGain
 
 INK, FAINT = "#24292f", "#d8dee4"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -205,6 +206,28 @@ def progress_figure(outcomes: np.ndarray, goal: metrics.Goal, outcome: str, unit
     figure.update_xaxes(title="experiment", range=[0.5, len(outcomes) + 0.5])
     figure.update_yaxes(title=labeled(outcome, unit))
     return layout(figure, 360)
+
+
+def gain_figure(gains: Sequence[ExpectedGain], min_gain: float | None, outcome: str, unit: str) -> go.Figure:
+    """Plot the expected gain per experiment of each batch of proposals, and what is asked for where the file says."""
+    figure = go.Figure()
+    line, dots = {"color": color("belief"), "width": 2}, {"color": color("belief"), "size": 7}
+    figure.add_scatter(
+        x=[gain.n_measurements for gain in gains],
+        y=[gain.per_experiment for gain in gains],
+        mode="lines+markers",
+        line=line,
+        marker=dots,
+        name="expected gain",
+    )
+    if min_gain is not None:
+        asked = {"color": INK, "width": 1, "dash": "dot"}
+        figure.add_hline(y=min_gain, line=asked)
+        name = f"asked for: {min_gain:g} {unit}".rstrip()
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=asked, name=name)
+    figure.update_xaxes(title="measurements seen")
+    figure.update_yaxes(title=f"gain in {labeled(outcome, unit)} per experiment", rangemode="tozero")
+    return layout(figure, 300)
 
 
 def _targets(result: BacktestResult) -> tuple[float, float]:

@@ -1,60 +1,25 @@
-"""Reports as one self-contained HTML file: plots, tables and text, nothing loaded from anywhere."""
+"""The pages about a backtest and about a stored campaign."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
-import discovery
 from discovery.evaluation.calibration import BELIEF, drift, drift_sentence
 from discovery.evaluation.results import BacktestResult
 from discovery.report import campaign as stored
 from discovery.report import figures
 from discovery.report.calibration import calibration_grid, coverage_figure
 from discovery.report.campaign import CampaignFrames
-from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
+from discovery.report.forecast import forecast_sections, forecast_sentence, forecasts_grid
+from discovery.report.grids import found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered
-from discovery.report.style import color
+from discovery.report.page import Page, Section, today, write_page
 
-PLOT_OPTIONS = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 LEDGER_TEXT = (
     "Weight of each hypothesis when the experiment was chosen: which story of the world predicted best so far."
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a page: a heading, a sentence, a plot, a table; each but the heading may be absent."""
-
-    title: str
-    text: str = ""
-    figure: go.Figure | None = None
-    grid: Grid | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """A report before it is written.
-
-    Attributes:
-        kind: What it reports on, above the title.
-        title: The campaign.
-        headline: The result in a sentence or two.
-        facts: Name and value of what a reader has to know first.
-        sections: The parts, in order.
-    """
-
-    kind: str
-    title: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
 
 
 def backtest_html(result: BacktestResult, path: str | Path, campaign: CampaignFrames | None = None) -> Path:
@@ -103,36 +68,10 @@ def campaign_html(frames: CampaignFrames, path: str | Path) -> Path:
         ("Experiments", f"{len(frames.measured)} of {spec.budget.experiments}"),
         ("Cycles", str(frames.proposals["cycle"].nunique() if len(frames.proposals) else 0)),
         ("Measured", _period(frames.measurements)),
-        ("Report made", _today()),
+        ("Report made", today()),
     )
-    sections = tuple(_campaign_sections(frames, ""))
-    return write_page(Page("Campaign", spec.name, stored.campaign_headline(frames), facts, sections), path)
-
-
-def write_page(page: Page, path: str | Path) -> Path:
-    """Fill the template with a page and write it; return the file."""
-    environment = Environment(
-        loader=PackageLoader("discovery.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["color"] = color
-    template = environment.get_template("page.html")
-    plots = [
-        section.figure.to_html(
-            full_html=False,
-            include_plotlyjs=False,
-            include_mathjax=False,
-            div_id=f"plot-{i}",
-            config=PLOT_OPTIONS,
-        )
-        if section.figure is not None
-        else ""
-        for i, section in enumerate(page.sections)
-    ]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    text = template.render(page=page, plots=plots, plotly=get_plotlyjs(), version=discovery.__version__)
-    target.write_text(text, encoding="utf-8")
-    return target
+    headline = " ".join(filter(None, [stored.campaign_headline(frames), frames.ended]))
+    return write_page(Page("Campaign", spec.name, headline, facts, tuple(_campaign_sections(frames, ""))), path)
 
 
 def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
@@ -147,7 +86,21 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
         figure = figures.weights_figure(by_name, [int(n) for n in weights.index], "measurements seen")
         text = " ".join(filter(None, [LEDGER_TEXT, stored.experience_words(frames)]))
         sections.append(Section(f"{prefix}Hypotheses", text, figure, stored.ledger_grid(frames)))
-    return sections + _calibration_sections(frames, prefix)
+    return sections + _calibration_sections(frames, prefix) + _outlook_sections(frames, prefix)
+
+
+def _outlook_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
+    """Return what the campaign was expected to bring: its forecasts, and the gain of each batch of proposals."""
+    sections, made = [], frames.forecasts
+    if made:
+        last = forecast_sections(made[-1], frames.spec)[0].figure
+        text = forecast_sentence(made[-1], frames.spec)
+        sections.append(Section(f"{prefix}Forecast", text, last, forecasts_grid(made)))
+    if frames.gains:
+        figure = figures.gain_figure(frames.gains, frames.spec.stop.min_gain, frames.outcome, frames.unit)
+        text = "How much better the best was expected to become per experiment, when the proposals were made."
+        sections.append(Section(f"{prefix}Expected gain", text, figure))
+    return sections
 
 
 def _calibration_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
@@ -182,7 +135,7 @@ def _backtest_facts(result: BacktestResult) -> tuple[tuple[str, str], ...]:
         ("Candidates", f"{result.n_candidates} measured"),
         ("Experiments", f"{result.n_experiments} per run, {result.batch_size} at a time"),
         ("Starts", starts),
-        ("Report made", _today()),
+        ("Report made", today()),
     )
 
 
@@ -193,8 +146,3 @@ def _period(measurements: pd.DataFrame) -> str:
     times = pd.to_datetime(measurements["ingested_at"], utc=True)
     days = [f"{day:%Y-%m-%d}" for day in (times.min(), times.max())]
     return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
-
-
-def _today() -> str:
-    """Return today's date, UTC."""
-    return f"{datetime.now(UTC):%Y-%m-%d}"

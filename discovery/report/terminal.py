@@ -18,6 +18,7 @@ from discovery.report.campaign import (
     experience_words,
     ledger_grid,
 )
+from discovery.report.forecast import forecast_sentence, forecasts_grid
 from discovery.report.grids import Grid, evaluate_grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered
 from discovery.report.style import color
@@ -70,6 +71,11 @@ def print_backtest(result: BacktestResult, to: Console | None = None) -> None:
             _print(to, grid)
 
 
+def print_parts(*parts: str | Grid) -> None:
+    """Print sentences and tables as results."""
+    _print(console(), *parts)
+
+
 def print_evaluate(result: EvaluateResult, to: Console | None = None) -> None:
     """Print scores of predictions by method and number of measurements."""
     _print(to or console(), evaluate_grid(result))
@@ -78,7 +84,7 @@ def print_evaluate(result: EvaluateResult, to: Console | None = None) -> None:
 def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
     """Print where a stored campaign stands: best conditions, hypotheses, calibration."""
     to = to or console()
-    _print(to, campaign_headline(frames))
+    _print(to, " ".join(filter(None, [campaign_headline(frames), frames.ended])))
     if len(frames.measured):
         _print(to, conditions_grid(frames))
     if len(frames.evidence):
@@ -86,6 +92,9 @@ def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
     stored = frames.stored
     if stored:
         _print(to, calibration_grid(stored, frames.unit), drift_sentence(drift(stored[BELIEF])))
+    if frames.forecasts:
+        last = frames.forecasts[-1]
+        _print(to, forecasts_grid(frames.forecasts), f"The last one: {forecast_sentence(last, frames.spec)}")
 
 
 def _print(to: Console, *parts: str | Grid) -> None:

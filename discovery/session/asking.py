@@ -141,6 +141,34 @@ def propose(
     return replace(rest, drafts=drafts + rest.drafts, seconds=first.seconds + rest.seconds)
 
 
+def gain_of(
+    hypotheses: Sequence[Hypothesis], observed: Observations, drafts: Sequence[ProposalDraft], request: CycleRequest
+) -> float | None:
+    """Return the expected gain of drafts per experiment, raw units, beyond what runs already; None if nothing is known.
+
+    Args:
+        hypotheses: The competing hypotheses.
+        observed: What has been measured.
+        drafts: What is to be proposed.
+        request: What the cycle was asked.
+    """
+    import torch
+
+    from discovery.cycle import adapt
+    from discovery.evaluation.gain import expected_gain
+
+    belief = adapt(hypotheses, observed)
+
+    def on_device(rows: object) -> torch.Tensor:
+        return torch.as_tensor(np.array(rows), dtype=torch.float64, device=belief.steps.device)
+
+    X = on_device([draft.X for draft in drafts])
+    running = None if request.pending_X is None else on_device(request.pending_X)
+    sign = -1.0 if request.goal == "minimize" else 1.0
+    gain = expected_gain(belief, X, sign=sign, X_running=running, seed=request.seed)
+    return None if gain is None else gain / len(drafts)
+
+
 def starting_pool(
     plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, observed: Observations
 ) -> CandidatePool:

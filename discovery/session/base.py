@@ -10,6 +10,7 @@ import pandas as pd
 from discovery.errors import InputError
 from discovery.session.progress import CampaignProgress, measure_progress
 from discovery.session.proposals import ProposalBook, is_representable, proposal_table
+from discovery.session.stopping import read_gains
 from discovery.settings import start_torch
 from discovery.space import CandidatePool, SearchSpace
 
@@ -65,8 +66,8 @@ class CampaignPart:
     def progress(self) -> CampaignProgress:
         """Say where the campaign stands and whether it is over."""
         with self.store.transaction():
-            measured, book = self.measurements(), self._book()
-        return measure_progress(self.spec, self.pool, measured, book)
+            measured, book, gains = self.measurements(), self._book(), read_gains(self.store.metrics(self.name))
+        return measure_progress(self.spec, self.pool, measured, book, gains[-1] if gains else None)
 
     @cached_property
     def shelf(self) -> ModelShelf:

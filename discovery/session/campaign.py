@@ -10,13 +10,14 @@ import os
 from pathlib import Path
 
 from discovery.campaign import CampaignSpec, load_spec
+from discovery.session.forecasting import Forecasting
 from discovery.session.laboratory import Laboratory
 from discovery.session.proposing import Proposing
 from discovery.session.reviewing import Reviewing
 from discovery.store import Store, store_path
 
 
-class Campaign(Proposing, Reviewing, Laboratory):
+class Campaign(Proposing, Forecasting, Reviewing, Laboratory):
     """One campaign on its store, composed of one part per activity.
 
     Args:

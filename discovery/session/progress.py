@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -27,6 +29,8 @@ class CampaignProgress:
         best: The best measurement: `measurement_id`, `position`, parameters and outcome; None before the first.
         is_finished: Whether no further experiment will be proposed.
         reason: Why it is finished, or where it stands, in one sentence.
+        ended_by: `target`, `budget`, `candidates` or `gain`; empty where it is not finished. An end by gain is advice:
+            the team may go on all the same.
     """
 
     campaign: str
@@ -38,10 +42,15 @@ class CampaignProgress:
     best: dict[str, Any] | None
     is_finished: bool
     reason: str
+    ended_by: str = ""
 
 
 def measure_progress(
-    spec: CampaignSpec, pool: CandidatePool | None, measured: pd.DataFrame, book: ProposalBook
+    spec: CampaignSpec,
+    pool: CandidatePool | None,
+    measured: pd.DataFrame,
+    book: ProposalBook,
+    gain: ExpectedGain | None = None,
 ) -> CampaignProgress:
     """Say where a campaign stands.
 
@@ -50,10 +59,13 @@ def measure_progress(
         pool: Its candidates, or None.
         measured: All its measurements (`Store.measurements`).
         book: Its proposals.
+        gain: What the last proposals were expected to bring, where that is known.
     """
     best = best_row(spec, measured)
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
-    why = _why_finished(spec, best, len(measured), n_left, book.n_open)
+    ended_by, why = _why_finished(spec, best, len(measured), n_left, book.n_open)
+    if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):
+        ended_by, why = "gain", stop_sentence(gain, spec)
     n_budget = spec.budget.experiments
     return CampaignProgress(
         campaign=spec.name,
@@ -65,6 +77,7 @@ def measure_progress(
         best=best,
         is_finished=bool(why),
         reason=why or f"{len(measured)} of {n_budget} experiments are measured, {book.n_open} proposals are open.",
+        ended_by=ended_by,
     )
 
 
@@ -88,15 +101,16 @@ def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.Data
 
 def _why_finished(
     spec: CampaignSpec, best: dict[str, Any] | None, n_measured: int, n_left: int | None, n_open: int
-) -> str:
-    """Return why nothing will be proposed any more; empty where the campaign goes on."""
+) -> tuple[str, str]:
+    """Return by what the campaign has ended, and why in a sentence; both empty where it goes on."""
     target, name = spec.stop.target, spec.objective.name
     if target is not None and best is not None:
         is_reached = best[name] <= target if spec.objective.goal == "minimize" else best[name] >= target
         if is_reached:
-            return f"The target is reached: {name} {best[name]:g}, wanted {target:g}."
+            return "target", f"The target is reached: {name} {best[name]:g}, wanted {target:g}."
     if n_measured >= spec.budget.experiments:
-        return f"The budget is used: {n_measured} of {spec.budget.experiments} experiments are measured."
+        return "budget", f"The budget is used: {n_measured} of {spec.budget.experiments} experiments are measured."
     if n_left == 0 and n_open == 0:
-        return f"No candidate is left: all are measured, rejected or abandoned after {n_measured} experiments."
-    return ""
+        said = f"No candidate is left: all are measured, rejected or abandoned after {n_measured} experiments."
+        return "candidates", said
+    return "", ""

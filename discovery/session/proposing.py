@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from discovery.errors import InputError, NoCandidateError
-from discovery.session.asking import AskPlan, differences, propose
+from discovery.errors import InputError, NoCandidateError, StopAdvisedError
+from discovery.lifecycle import CampaignStatus
+from discovery.session.asking import AskPlan, differences, gain_of, propose
 from discovery.session.learning import Learning
 from discovery.session.proposals import ProposalBook, proposal_table
 from discovery.session.records import Replay
+from discovery.session.stopping import GAIN, ExpectedGain
 
 if TYPE_CHECKING:
     from discovery.cycle import CycleResult, Observations
@@ -27,16 +29,19 @@ REPLAYED = ("mean", "sd", "acqf_name", "acqf_value", "seed")
 class Proposing(Learning):
     """How a campaign comes to its proposals."""
 
-    def ask(self, n: int | None = None) -> pd.DataFrame:
+    def ask(self, n: int | None = None, *, go_on: bool = False) -> pd.DataFrame:
         """Propose the next experiments and store them as PROPOSED.
 
         Args:
             n: How many; default `acquisition.batch_size`. Never more than the budget leaves.
+            go_on: Whether to propose even where `stop.min_gain` asks for more than the next experiment may gain.
 
         Returns:
             The new proposals, like `proposals`.
 
         Raises:
+            StopAdvisedError: If the next experiments are expected to gain less than `stop.min_gain`; nothing is
+                proposed, and the campaign has ended for now.
             NoCandidateError: If the budget is used, or nothing is left to propose.
             InputError: If `n` is below one.
         """
@@ -45,9 +50,22 @@ class Proposing(Learning):
             n_allowed = self._allowed(n, book)
         plan = AskPlan.make(self.spec, self.space, book, len(observed.y), n_allowed)
         result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
+        gain = self._expected_gain(plan, result, observed, go_on=go_on)
         with self.store.transaction():
-            ids = self._store_proposals(plan, result)
+            if gain is not None:
+                self.store.add_metric(self.name, plan.cycle, GAIN, gain.per_experiment, gain.to_detail())
+            if gain is None or gain.is_stored:
+                ids = self._store_proposals(plan, result)
+            else:
+                self._record_belief(result.belief, plan.cycle)
+            progress = self.finish()
+            if not progress.is_finished:
+                self.store.set_campaign_status(self.name, CampaignStatus.ACTIVE)
             frame = self._book().frame
+        if gain is not None and not gain.is_stored:
+            raise StopAdvisedError(
+                progress.reason, "To go on all the same, add --continue (Python: ask(go_on=True)), or ask for less."
+            )
         return proposal_table(frame, self.spec, ids)
 
     def replay(self, proposal_id: str) -> Replay:
@@ -86,6 +104,18 @@ class Proposing(Learning):
                 "Ingest the results of open proposals, or raise budget.experiments.",
             )
         return min(wanted, left)
+
+    def _expected_gain(
+        self, plan: AskPlan, result: CycleResult, observed: Observations, *, go_on: bool
+    ) -> ExpectedGain | None:
+        """Return what the proposals are expected to bring; None for random starts, and before any measurement."""
+        if plan.n_random:
+            return None
+        gain = gain_of(self.hypotheses(), observed, result.drafts, plan.request(plan.n))
+        if gain is None:
+            return None
+        is_enough = not self.spec.stop.is_too_little(gain, len(observed.y))
+        return ExpectedGain(gain, len(result.drafts), len(observed.y), is_stored=is_enough or go_on)
 
     def _store_proposals(self, plan: AskPlan, result: CycleResult) -> list[str]:
         """Store drafts, plan, time and belief."""

@@ -1,0 +1,54 @@
+"""How many experiments will it take? `forecast` simulates the campaign before it is paid for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, OutFile, Verbose
+from discovery.cli.output import note, of_steps, print_json, progress_bar, write_json
+
+
+def forecast(
+    file: FileArgument,
+    experiments: Annotated[
+        int | None, typer.Option("--experiments", min=1, help="How many to simulate; default what the budget leaves.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Worlds drawn from the belief.")] = 64,
+    target: Annotated[
+        float | None, typer.Option("--target", help="The outcome that is wanted; default stop.target of the file.")
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    out: OutFile = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", "--html", metavar="FILE", help="Write a page with plots.")
+    ] = None,
+    as_json: JsonFlag = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say how many experiments the campaign is likely to take.
+
+    Simulates it on worlds drawn from the belief: before the first measurement, and again as results come in.
+    Meta-trains first where that was not done yet.
+    """
+    from discovery.report.forecast import forecast_grid, forecast_html, forecast_sentence
+    from discovery.report.terminal import print_parts
+    from discovery.session import Campaign
+
+    campaign = Campaign.open(file, device=device)
+    with progress_bar(verbose) as progress:
+        campaign.meta_train(of_steps(progress))
+        found = campaign.forecast(experiments, n_draws=draws, target=target)
+    sentence = forecast_sentence(found, campaign.spec)
+    answer = {"campaign": campaign.name, "outcome": campaign.spec.objective.name, "sentence": sentence}
+    if out is not None:
+        write_json(answer | found.to_json(), out)
+        note(f"Wrote {out}.")
+    if report is not None:
+        note(f"Wrote {forecast_html(found, campaign.spec, report)}.")
+    if as_json:
+        print_json(answer | found.to_json())
+    else:
+        print_parts(sentence, forecast_grid(found, campaign.spec))

@@ -1,0 +1,113 @@
+"""The campaign's forecast: how many experiments it is likely to take, from what is measured so far.
+
+Computed from the store at any time, before the first measurement too; each forecast is kept, so that a report shows
+how they have changed. Next in the tour: `discovery.evaluation.forecast`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discovery.errors import InputError, NotEnoughDataError
+from discovery.evaluation.forecast import Candidates, Forecast, ForecastRequest, forecast
+from discovery.seeds import rng
+from discovery.session.asking import AskPlan, starting_pool
+from discovery.session.learning import Learning
+from discovery.session.proposals import ProposalBook, is_representable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from discovery.cycle import Observations
+
+FORECAST = "forecast"
+"""Name of the metric whose detail is a forecast; its value is the probability of reaching the target, or NaN."""
+N_SAMPLED = 4096  # configurations that stand for a space without a list of candidates
+
+
+class Forecasting(Learning):
+    """What a campaign says about its own future."""
+
+    def forecast(
+        self, n_experiments: int | None = None, *, n_draws: int = 64, target: float | None = None, keep: bool = True
+    ) -> Forecast:
+        """Simulate the campaign on worlds drawn from its belief.
+
+        Proposals under way and random starts that are still to come are measured first in every world.
+
+        Args:
+            n_experiments: Further experiments to simulate; default what the budget leaves.
+            n_draws: Number of worlds.
+            target: The outcome that is wanted; default `stop.target`. Without either the forecast says which outcome
+                to expect after how many experiments.
+            keep: Whether to store the forecast for the report.
+
+        Raises:
+            InputError: If the budget is used and `n_experiments` is not given.
+            NotEnoughDataError: If nothing says yet on which scale the outcome varies.
+        """
+        from discovery.cycle import adapt
+
+        with self.store.transaction():
+            book, observed = self._book(), self.observations()
+            n_left = self.spec.budget.experiments - len(self.measurements())
+        self._check_forecast(n_experiments or n_left, observed)
+        request = ForecastRequest(
+            n_experiments=n_experiments or n_left,
+            n_draws=n_draws,
+            target=self.spec.stop.target if target is None else target,
+            goal=str(self.spec.objective.goal),
+            batch_size=self.spec.acquisition.batch_size,
+            bounds=self.spec.outcome(self.spec.objective.name).range,
+            allow_replicates=self.spec.acquisition.allow_replicates,
+            seed=self.spec.seed,
+        )
+        found = forecast(adapt(self.hypotheses(), observed), self._candidates(book, observed), request)
+        if keep:
+            value = found.probability[-1] if found.probability else float("nan")
+            self.store.add_metric(self.name, self.store.next_cycle(self.name), FORECAST, value, found.to_json())
+        return found
+
+    def forecasts(self) -> list[Forecast]:
+        """Return the forecasts that were kept, in the order made."""
+        return read_forecasts(self.store.metrics(self.name))
+
+    def _check_forecast(self, n: int, observed: Observations) -> None:
+        """Refuse what cannot be simulated."""
+        if n < 1:
+            raise InputError(
+                f"A forecast of {self.name} must have experiments to look at; its budget of "
+                f"{self.spec.budget.experiments} is used.",
+                "Say how many further ones with --experiments, or raise budget.experiments.",
+            )
+        outcome = self.spec.outcome(self.spec.objective.name)
+        if not len(observed.y) and outcome.range is None and not self.spec.experience.history:
+            raise NotEnoughDataError(
+                f"A forecast before the first measurement must know on which scale {outcome.name} varies; "
+                f"{self.name} gives neither its range nor history.",
+                f"State outcomes[].range of {outcome.name}, or measure a first configuration.",
+            )
+
+    def _candidates(self, book: ProposalBook, observed: Observations) -> Candidates:
+        """Return what can be measured, the pool or a dense sample of the space, and what is measured first."""
+        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self.spec.budget.initial)
+        under_way = book.open[is_representable(self.space, book.open)]
+        starts = starting_pool(plan, self.space, self.pool, observed) if plan.n_random else None
+        first = [*self.space.keys(under_way), *(starts.keys if starts is not None else ())]
+        if self.pool is None:
+            sampled = self.space.sample(N_SAMPLED, rng(self.spec.seed, "candidates of a forecast"))
+            parts = [self.space.encode(under_way), *([starts.X] if starts is not None else []), sampled]
+            X = np.concatenate(parts)
+            return Candidates(X, np.ones(len(X), dtype=bool), tuple(range(len(first))))
+        place = {key: i for i, key in enumerate(self.pool.keys)}
+        taken = set(book.excluded_keys) | (set() if plan.allow_replicates else set(observed.keys))
+        is_free = np.array([key not in taken or key in set(first) for key in self.pool.keys], dtype=bool)
+        return Candidates(self.pool.X, is_free, tuple(place[key] for key in first if key in place))
+
+
+def read_forecasts(metrics: pd.DataFrame) -> list[Forecast]:
+    """Read forecasts out of a campaign's numbers (`Store.metrics`), in the order made."""
+    return [Forecast.from_json(json.loads(text)) for text in metrics.loc[metrics["name"] == FORECAST, "detail"]]

@@ -1,0 +1,70 @@
+"""A campaign's forecast: from its store, at any time, and kept."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from discovery.errors import InputError, NotEnoughDataError
+from discovery.session import Campaign
+
+Make = Callable[..., Campaign]
+PARAMETERS = [{"name": "temperature", "type": "continuous", "bounds": [30, 110]}]
+
+
+def test_forecasts_are_kept_and_change_with_measurements(make_campaign: Make, table: pd.DataFrame) -> None:
+    """Before the first measurement and after some: each forecast conditions on what is measured, and stays stored."""
+    campaign = make_campaign(stop={"target": 60.0})
+    first = campaign.forecast(n_draws=16)
+    campaign.tell(table.head(5))
+    second = campaign.forecast(n_draws=16)
+    assert (first.n_measured, first.n_experiments, first.target) == (0, 8, 60.0)
+    assert (second.n_measured, second.n_experiments) == (5, 3)
+    assert second.best == table["yield"].head(5).max()
+    assert campaign.forecasts() == [first, second]
+    assert campaign.forecast(n_draws=16, keep=False) == second
+    assert len(campaign.forecasts()) == 2
+
+
+def test_what_runs_already_is_measured_first(make_campaign: Make, table: pd.DataFrame) -> None:
+    """Open proposals lead every world, then random starts that are still to come; measured rows do not come again."""
+    campaign = make_campaign(budget={"experiments": 12, "initial": 4})
+    campaign.tell(table.head(2))
+    campaign.ask(1)
+    book, observed = campaign._book(), campaign.observations()
+    found = campaign._candidates(book, observed)
+    assert campaign.pool.keys[found.first[0]] == book.open["key"].iloc[0]
+    assert len(found.first) == 2  # one proposal under way and one random start: 2 + 1 + 1 = 4
+    assert int((~found.is_free).sum()) == 2
+    assert found.is_free[list(found.first)].all()
+
+
+def test_a_free_space_is_sampled(make_campaign: Make) -> None:
+    """Without a list of candidates a dense sample stands for the space, with what runs already in front."""
+    campaign = make_campaign(parameters=PARAMETERS, candidates=None, experiment=None, budget={"experiments": 5})
+    proposal = campaign.ask(1)
+    campaign.tell(pd.DataFrame({"temperature": [40.0, 90.0], "yield": [20.0, 35.0]}))
+    found = campaign._candidates(campaign._book(), campaign.observations())
+    assert len(found.X) == 4097 and found.first == (0,)
+    assert found.X[0] == pytest.approx(campaign.space.encode(proposal)[0])
+    made = campaign.forecast(3, n_draws=8)
+    assert made.best == 35.0 and np.isfinite(made.best_after["0.5"]).all()
+
+
+def test_a_used_budget_needs_a_number(make_campaign: Make, table: pd.DataFrame) -> None:
+    """Where the budget is used, the forecast asks how far to look; with a number it looks beyond the budget."""
+    campaign = make_campaign()
+    campaign.tell(table.head(8))
+    with pytest.raises(InputError, match="budget of 8 is used"):
+        campaign.forecast()
+    assert campaign.forecast(4, n_draws=8).n_experiments == 4
+
+
+def test_without_a_scale_there_is_nothing_to_forecast(make_campaign: Make, table: pd.DataFrame) -> None:
+    """Neither range nor history nor a measurement: the error names what would help."""
+    campaign = make_campaign(outcomes=None)
+    with pytest.raises(NotEnoughDataError, match=r"outcomes\[\]\.range of yield"):
+        campaign.forecast()
+    campaign.tell(table.head(3))
+    assert campaign.forecast(2, n_draws=8).n_measured == 3
