@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli.options import Device, DeviceOption, JsonFlag, Verbose, WorkersOption, whole_numbers, words
 from discovery.cli.output import note, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from discovery.evaluation.bench.benches import BenchResult
 
 
 class BenchName(StrEnum):
@@ -42,39 +45,49 @@ class LeaveOutName(StrEnum):
     TASK = "task"
 
 
+WhatArgument = Annotated[BenchName, typer.Argument(metavar="WHAT", help="campaigns, few-shot, calibration or harm.")]
+SuiteOption = Annotated[SuiteName, typer.Option("--suite", help="small: minutes; full: every family, hours.")]
+FamiliesOption = Annotated[
+    str | None, typer.Option("--families", metavar="NAMES", help="Families, with commas between.")
+]
+SplitOption = Annotated[
+    SplitName | None, typer.Option("--split", help="Families that settings are chosen on, or those reported.")
+]
+MethodsOption = Annotated[str | None, typer.Option("--methods", metavar="NAMES", help="Methods, with commas between.")]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Seeds per task; default the suite's.")]
+TasksOption = Annotated[int | None, typer.Option("--tasks", min=1, help="At most so many tasks of a family.")]
+ExperimentsOption = Annotated[int | None, typer.Option("--experiments", min=1, help="Experiments per run.")]
+InitialOption = Annotated[
+    str | None, typer.Option("--initial", metavar="NUMBERS", help="Random starts, such as 0,5; for all methods.")
+]
+LeaveOutOption = Annotated[LeaveOutName, typer.Option("--leave-out", help="task: close relatives stay in the history.")]
+ReferenceOption = Annotated[
+    str | None, typer.Option("--reference", metavar="NAME", help="Method that others are compared with.")
+]
+KeepFlag = Annotated[bool, typer.Option("--keep", help="Keep finished runs though the code has changed since.")]
+RunsFile = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Parquet file of all runs; what is in it is not rerun.")
+]
+ReportFile = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a report with plots.")]
+
+
 def bench(
-    what: Annotated[BenchName, typer.Argument(metavar="WHAT", help="campaigns, few-shot, calibration or harm.")],
-    suite: Annotated[SuiteName, typer.Option("--suite", help="small: minutes; full: every family, hours.")] = (
-        SuiteName.SMALL
-    ),
-    families: Annotated[
-        str | None, typer.Option("--families", metavar="NAMES", help="Families, with commas between.")
-    ] = None,
-    split: Annotated[
-        SplitName | None, typer.Option("--split", help="Families that settings are chosen on, or those reported.")
-    ] = None,
-    methods: Annotated[
-        str | None, typer.Option("--methods", metavar="NAMES", help="Methods, with commas between.")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Seeds per task; default the suite's.")] = None,
-    tasks: Annotated[int | None, typer.Option("--tasks", min=1, help="At most so many tasks of a family.")] = None,
-    experiments: Annotated[int | None, typer.Option("--experiments", min=1, help="Experiments per run.")] = None,
-    initial: Annotated[
-        str | None, typer.Option("--initial", metavar="NUMBERS", help="Random starts, such as 0,5; for all methods.")
-    ] = None,
-    leave_out: Annotated[
-        LeaveOutName, typer.Option("--leave-out", help="task: close relatives stay in the history.")
-    ] = LeaveOutName.GROUP,
-    reference: Annotated[
-        str | None, typer.Option("--reference", metavar="NAME", help="Method that others are compared with.")
-    ] = None,
+    what: WhatArgument,
+    suite: SuiteOption = SuiteName.SMALL,
+    families: FamiliesOption = None,
+    split: SplitOption = None,
+    methods: MethodsOption = None,
+    seeds: SeedsOption = None,
+    tasks: TasksOption = None,
+    experiments: ExperimentsOption = None,
+    initial: InitialOption = None,
+    leave_out: LeaveOutOption = LeaveOutName.GROUP,
+    reference: ReferenceOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = Device.AUTO,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep finished runs though the code has changed since.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Parquet file of all runs; what is in it is not rerun.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a report with plots.")] = None,
+    keep: KeepFlag = False,
+    out: RunsFile = None,
+    report: ReportFile = None,
     as_json: JsonFlag = False,
     verbose: Verbose = False,
 ) -> None:
@@ -82,9 +95,9 @@ def bench(
 
     A task's own group is never in its history. Runs are kept as they finish; the same command goes on after a stop.
     """
-    named = {"--methods": methods, "--families": families}
-    chosen = {option: tuple(words(text, option)) if text else None for option, text in named.items()}
-    starts = tuple(whole_numbers(initial, "--initial")) if initial else None
+    chosen = tuple(words(methods, "--methods")) if methods else None
+    named = tuple(words(families, "--families")) if families else None
+    starts = whole_numbers(initial, "--initial") if initial else None
     from discovery.evaluation.bench.benches import run_bench
     from discovery.evaluation.bench.runner import RunOptions
     from discovery.evaluation.bench.suites import SuiteOptions
@@ -93,7 +106,7 @@ def bench(
     path = out or cache_dir() / "bench" / f"{what}-{suite}.parquet"
     options = SuiteOptions(
         suite=suite,
-        families=chosen["--families"],
+        families=named,
         split=split.value if split else None,
         n_seeds=seeds,
         n_tasks=tasks,
@@ -101,26 +114,22 @@ def bench(
         starts=starts,
         leave_out=leave_out.value,
     )
+    running = RunOptions(workers, device, keep)
     with progress_bar(verbose) as progress:
-        result = run_bench(
-            what,
-            chosen["--methods"],
-            options,
-            path,
-            run_options=RunOptions(workers, device, keep),
-            reference=reference,
-            progress=progress,
-        )
+        result = run_bench(what, chosen, options, path, run_options=running, reference=reference, progress=progress)
     note(f"{result.run.n_made} new runs, {len(result.run.rows)} of {result.run.n_planned} in {path}.")
-    if report is not None:
-        from discovery.report.bench import bench_html
+    _answer(result, report, as_json)
 
+
+def _answer(result: BenchResult, report: Path | None, as_json: bool) -> None:
+    """Write the result where it was asked for, and name what did not run; exit code 1 where a method broke."""
+    from discovery.report.bench import bench_html, print_bench
+
+    if report is not None:
         note(f"Wrote {bench_html(result, report)}.")
     if as_json:
         print_json(result.to_json())
     else:
-        from discovery.report.bench import print_bench
-
         print_bench(result)
     for unit, reason in {**result.run.skipped, **result.run.failed}.items():
         note(f"Not run: {unit}: {reason}")

@@ -76,7 +76,18 @@ def _score_words(result: BenchResult) -> str:
 
 def _replay_sections(result: BenchResult) -> list[Section]:
     """Return the parts about replays."""
-    sections = [
+    regret = [
+        Section(f"Regret, {words}", "Mean over tasks of the mean over seeds.", figures.regret_figure(result, start))
+        for start, words in grids.STARTS.items()
+        if figures.has_start(result, start)
+    ]
+    compared = _comparisons(result) if len(result.summary["speed_ups"]) else []
+    return [*compared, *regret, *(Section("", grid=grid) for grid in grids.bench_grids(result)[len(compared) > 0 :])]
+
+
+def _comparisons(result: BenchResult) -> list[Section]:
+    """Return the parts that compare with the reference."""
+    return [
         Section(
             "Speed-up over all tasks",
             "Points are geometric means over tasks, bars 90 % intervals; right of 1 is fewer experiments.",
@@ -85,13 +96,6 @@ def _replay_sections(result: BenchResult) -> list[Section]:
         ),
         Section("Task by task", "Every point is a task; above 1 is better.", figures.tasks_figure(result)),
     ]
-    sections += [
-        Section(f"Regret, {words}", "Mean over tasks of the mean over seeds.", figures.regret_figure(result, start))
-        for start, words in grids.STARTS.items()
-        if figures.has_start(result, start)
-    ]
-    sections += [Section("", grid=grid) for grid in grids.bench_grids(result)[1:]]
-    return sections
 
 
 def _score_sections(result: BenchResult) -> list[Section]:

@@ -34,12 +34,12 @@ LABELS = {
 def bench_grids(result: BenchResult) -> list[Grid]:
     """Return the tables of a bench, the most telling first."""
     if result.name in ("campaigns", "harm"):
-        has_many = result.run.rows["family"].nunique() > 1
-        grids = [speed_up_grid(result), *([family_grid(result)] if has_many else []), harm_grid(result)]
-        return grids + ([enrichment_grid(result)] if "enrichment" in result.summary else [])
-    coverage = [coverage_grid(result)] if result.name == "calibration" else []
-    gains = [gain_grid(result)] if len(result.summary["gains"]) else []
-    return [score_grid(result), *coverage, *gains]
+        grids = [speed_up_grid(result), needed_grid(result), family_grid(result), harm_grid(result)]
+        grids += [enrichment_grid(result)] if "enrichment" in result.summary else []
+    else:
+        grids = [score_grid(result), gain_grid(result)]
+        grids[1:1] = [coverage_grid(result)] if result.name == "calibration" else []
+    return [grid for grid in grids if grid.rows]
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
@@ -72,11 +72,33 @@ def speed_up_grid(result: BenchResult) -> Grid:
     )
 
 
+def needed_grid(result: BenchResult) -> Grid:
+    """Return the experiments that methods needed, means over all tasks."""
+    table = overall(result.summary["needed"])
+    rows = [
+        (
+            label(row["method"], row["start"], row["source"]),
+            str(row["n_tasks"]),
+            *(f"{row[measure]:.3f}" if measure == "regret_auc" else f"{row[measure]:.1f}" for measure in SPEED_UPS),
+        )
+        for row in table.to_dict("records")
+    ]
+    return Grid(
+        title="Experiments needed, means over tasks",
+        columns=("method", "tasks", *SPEED_UPS.values()),
+        rows=tuple(rows),
+        keys=tuple(table["method"]),
+        note="Means over seeds, then over tasks; not reached counts as the budget plus one. A task that needs many "
+        "experiments weighs more here than in a speed-up.",
+    )
+
+
 def family_grid(result: BenchResult) -> Grid:
-    """Return speed-ups and win rates by family."""
+    """Return speed-ups and win rates by family; nothing where there is one family only."""
     table = result.summary["speed_ups"]
+    has_many = (table["family"] == ALL).any()
     rows, keys = [], []
-    for family, own in table[table["family"] != ALL].groupby("family", sort=False) if len(table) else []:
+    for family, own in table[table["family"] != ALL].groupby("family", sort=False) if has_many else []:
         for (method, start, source), by_measure in _methods(own):
             ratios = [f"{by_measure[measure]['speed_up']:.2f}" for measure in SPEED_UPS]
             area = by_measure["regret_auc"]

@@ -50,6 +50,7 @@ def summarize_campaigns(rows: pd.DataFrame, reference: str | None) -> Summary:
     return {
         "speed_ups": statistics.speed_ups(pairs),
         "harms": statistics.harms(pairs),
+        "needed": statistics.needed(tasks),
         "enrichment": statistics.enrichment(rows),
         "tasks": tasks,
     }
@@ -59,7 +60,12 @@ def summarize_harm(rows: pd.DataFrame, reference: str | None) -> Summary:
     """Compare replays with each history with the same method without any, from the same start."""
     tasks = statistics.per_task(rows)
     pairs = statistics.against_no_history(tasks)
-    return {"speed_ups": statistics.speed_ups(pairs), "harms": statistics.harms(pairs), "tasks": tasks}
+    return {
+        "speed_ups": statistics.speed_ups(pairs),
+        "harms": statistics.harms(pairs),
+        "needed": statistics.needed(tasks),
+        "tasks": tasks,
+    }
 
 
 def summarize_scores(rows: pd.DataFrame, reference: str | None) -> Summary:

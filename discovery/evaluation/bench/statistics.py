@@ -38,6 +38,8 @@ LEVEL = 0.90
 EXACT = 25  # tasks up to which the distribution of ranks is enumerated
 REFERENCES = ("tanimoto_gp", "cold_gp")  # the first that was run on a family of molecules; elsewhere the second
 METHOD = ["method", "start", "source"]
+_SPEED_UP = ("measure", "n_tasks", "speed_up", "low", "high", "p_value", "win_rate", "worst", "worst_task")
+_HARM = ("at", "n_tasks", "ntr", "better", "worst_excess", "worst_task", "cvar10")
 TASK = ["family", "task"]
 ALL = "all"
 
@@ -70,6 +72,8 @@ def with_start(rows: pd.DataFrame) -> pd.DataFrame:
 def against_reference(tasks: pd.DataFrame, method: str | None = None) -> pd.DataFrame:
     """Put a reference at the matched start, with the real history, beside every row of the same task.
 
+    Where nothing was run from random starts, the reference is the one without.
+
     Args:
         tasks: What `per_task` gave.
         method: The reference; default `cold_gp`, and the Tanimoto GP on families that it was run on.
@@ -78,7 +82,8 @@ def against_reference(tasks: pd.DataFrame, method: str | None = None) -> pd.Data
         The rows with `<measure>_ref`, without the reference's own and without tasks that it was not run on.
     """
     wanted = pd.Series(method, index=tasks.index) if method else _usual_reference(tasks)
-    is_reference = (tasks["method"] == wanted) & (tasks["start"] == "matched") & (tasks["source"] == "related")
+    start = "matched" if (tasks["start"] == "matched").any() else "none"
+    is_reference = (tasks["method"] == wanted) & (tasks["start"] == start) & (tasks["source"] == "related")
     return _beside(tasks[~is_reference], tasks[is_reference], TASK)
 
 
@@ -116,7 +121,7 @@ def speed_ups(pairs: pd.DataFrame) -> pd.DataFrame:
         for family, part in _by_family(own):
             for measure in SPEED_UPS:
                 found.append(dict(zip(METHOD, key, strict=True)) | {"family": family} | _speed_up(part, measure))
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=[*METHOD, "family", *_SPEED_UP])
 
 
 def _by_family(own: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -184,6 +189,16 @@ def harms(pairs: pd.DataFrame) -> pd.DataFrame:
                     | {"worst_task": f"{part['family'].iloc[worst]}/{part['task'].iloc[worst]}"}
                     | {"cvar10": float(tail.mean())}
                 )
+    return pd.DataFrame(found, columns=[*METHOD, "family", *_HARM])
+
+
+def needed(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over tasks of every measure, by method, start, source and family (and `all`)."""
+    found = []
+    for key, own in tasks.groupby(METHOD, sort=False):
+        for family, part in _by_family(own):
+            means = part[list(SPEED_UPS)].mean().to_dict()
+            found.append(dict(zip(METHOD, key, strict=True)) | {"family": family, "n_tasks": len(part)} | means)
     return pd.DataFrame(found)
 
 
