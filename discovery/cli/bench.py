@@ -131,7 +131,11 @@ def _answer(result: BenchResult, report: Path | None, as_json: bool) -> None:
         print_json(result.to_json())
     else:
         print_bench(result)
+    by_reason: dict[str, list[str]] = {}
     for unit, reason in {**result.run.skipped, **result.run.failed}.items():
-        note(f"Not run: {unit}: {reason}")
+        by_reason.setdefault(reason, []).append(unit)
+    for reason, units in by_reason.items():
+        more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+        note(f"Not run: {units[0]}{more}: {reason}")
     if result.run.failed:
         raise typer.Exit(1)

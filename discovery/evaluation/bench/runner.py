@@ -167,7 +167,7 @@ def make_unit(unit: Unit, execute: Execute, results: ResultsFile, device: str) -
 
 
 def settings_hash(task: BenchTask, method: str) -> str:
-    """Return the identity of the data and the code that decide a run; baselines hang on their own module only."""
+    """Return the identity of the data and the code that decide a run; baselines hang on their own modules only."""
     parts = [task.spec.spec_hash, str(sorted(versions().items())), _code_hash(method)]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
@@ -192,7 +192,8 @@ def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]
 def _code_hash(method: str) -> str:
     """Return the identity of the code of a method."""
     entry = METHODS.get(method) or METHODS.get(method.partition(":")[0]) or PREDICTORS[method.partition(":")[0]]
-    files = [Path(inspect.getfile(import_module(entry.partition(":")[0])))]
+    own = Path(inspect.getfile(import_module(entry.partition(":")[0])))
+    files = [own] if own.parent.name == "evaluation" else list(own.parent.glob("*.py"))
     if method not in BASELINES:
         library = Path(discovery.__file__).parent
         folders = [library / name for name in _LEARNING]
