@@ -57,13 +57,17 @@ def prepare_sources(batch: TaskBatch, geometry: Geometry, generator: torch.Gener
     return source_features(subsample(batch, MAX_SOURCE_POINTS, generator), fitted, geometry)
 
 
-def _trust_covariance(p: Mapping[str, Tensor], X: Tensor, F: Tensor, own: Tensor, geometry: Geometry) -> Tensor:
+def _trust_covariance(
+    p: Mapping[str, Tensor], X: Tensor, F: Tensor, own: Tensor, shared: Tensor, geometry: Geometry
+) -> Tensor:
     """Covariance of pseudo-targets given the other sources' features. Shape `t x n x n`."""
     Z = X * geometry.inverse_lengthscales(p["log_lengthscale"].exp())
     n_others = F.shape[-1] - 1
     K = p["log_signal"].exp().square() * matern52(squared_distance(Z, Z)) + p["log_offset_sd"].exp().square()
     others = F * own[:, None, :]  # t x n x j, the task's own column is zero
     K = K + p["log_slope_sd"].exp().square() / n_others * others @ others.transpose(-1, -2)
+    if len(shared):
+        K = K + torch.einsum("c,ctnm->tnm", p["log_component_sd"].exp().square(), shared)
     noise = p["log_noise"].exp().square() + 1e-6
     return K + noise * torch.eye(K.shape[-1], dtype=K.dtype, device=K.device)
 
@@ -86,7 +90,8 @@ def fit_trust(
         on_step: Called with (step, steps).
 
     Returns:
-        `slope`, `slope_sd`, `offset`, `offset_sd`, `signal`, `noise` (scalars) and `lengthscale` (`n_blocks`).
+        `slope`, `slope_sd`, `offset`, `offset_sd`, `signal`, `noise` (scalars), `component_sd` (`c`) and `lengthscale`
+        (`n_blocks`).
     """
     t = batch.n_tasks
     new = batch.X
@@ -95,6 +100,7 @@ def fit_trust(
     mean_of_others = (F * own[:, None, :]).sum(-1) / (t - 1)
     y = batch.Y[..., 0]
     location = lengthscale_location(geometry.n_blocks)
+    shared = geometry.components(batch.X, batch.X)
     start = {
         "slope": new.new_tensor(0.8),
         "offset": new.new_tensor(0.0),
@@ -102,17 +108,19 @@ def fit_trust(
         "log_offset_sd": new.new_tensor(math.log(0.5)),
         "log_signal": new.new_tensor(math.log(0.5)),
         "log_noise": new.new_tensor(math.log(0.2)),
+        "log_component_sd": new.new_full((geometry.components.n_components,), math.log(0.2)),
         "log_lengthscale": new.new_zeros(geometry.n_blocks),
     }
     if start_from is not None:
         start = {name: _resume(start_from, name, value) for name, value in start.items()}
 
     def loss(p: Mapping[str, Tensor]) -> Tensor:
-        K = _trust_covariance(p, batch.X, F, own, geometry)
+        K = _trust_covariance(p, batch.X, F, own, shared, geometry)
         residual = y - p["offset"] - p["slope"] * mean_of_others
         prior = -0.5 * ((p["log_lengthscale"] - location) / LENGTHSCALE_SD).square().sum()
         prior = prior - 0.5 * (p["log_offset_sd"] - math.log(0.5)).square() - 0.5 * (p["log_slope_sd"] + 1).square()
         prior = prior - 0.5 * (p["log_signal"] - math.log(0.5)).square()
+        prior = prior - 0.5 * (p["log_component_sd"] - math.log(0.2)).square().sum()
         return -masked_log_likelihood(K, residual, batch.mask).sum() - prior
 
     found = minimize(loss, start, steps=TRUST_STEPS if start_from is None else TRUST_STEPS // 2, on_step=on_step)
@@ -133,15 +141,18 @@ def history_members(
 ) -> Members:
     """Spread the cross-fitted trust into a bank of members (`TRUST`), over the campaign's own blocks where given."""
     lengthscale = trust["lengthscale"] if own is None else own.lengthscales(trust["lengthscale"])
+    blocks = geometry if own is None else own.geometry
+    component_sd = _component_sds(trust, blocks, own)
     table = torch.tensor(TRUST, dtype=torch.float64, device=geometry.column_scale.device)
     slope_factor, slope_sd_factor, signal_factor, noise_factor, lengthscale_factor, prior = table.T
     ones = torch.ones_like(prior)
     slope = (slope_factor * trust["slope"] / n_sources)[:, None].expand(-1, n_sources)
     slope_sd = (slope_sd_factor * trust["slope_sd"] / math.sqrt(n_sources))[:, None].expand(-1, n_sources)
     return plain_members(
-        geometry if own is None else own.geometry,
+        blocks,
         lengthscale_factor[:, None] * lengthscale[None, :],
         n_features=n_sources,
+        component_sd=signal_factor[:, None] * component_sd,
         signal=signal_factor * trust["signal"],
         noise=(noise_factor * trust["noise"]).clamp_min(0.01),
         offset=ones * trust.get("offset", torch.zeros(())).to(ones),
@@ -150,6 +161,16 @@ def history_members(
         slope_sd=slope_sd,
         log_prior=prior.log(),
     )
+
+
+def _component_sds(trust: Mapping[str, Tensor], blocks: Geometry, own: OwnBlocks | None) -> Tensor:
+    """Return the main effects' standard deviations on the campaign's own blocks. Shape `c`."""
+    found, n = trust.get("component_sd"), blocks.components.n_components
+    if found is not None and own is not None and len(found) == len(trust["lengthscale"]) and n == blocks.n_blocks:
+        found = found[own.index]
+    if found is None or len(found) != n:
+        return torch.zeros(n, dtype=torch.float64, device=blocks.column_scale.device)
+    return found
 
 
 def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from discovery.errors import CheckpointError, ConfigurationError, InputError
+from discovery.errors import CheckpointError
 from discovery.meta.bank import Bank
 from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
 from discovery.meta.components import Components
@@ -28,6 +28,7 @@ from discovery.meta.read_bank import ReadBank
 from discovery.meta.reading import Reading
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
+from discovery.meta.standardizing import standardize
 from discovery.seeds import rng, torch_generator
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.lift import Lift
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 NAME = "meta_gp"
 N_SHARED_TASKS, N_SHARED_POINTS = 256, 128  # simulated tasks that give the mean shape and the variations
+N_AXIS_POINTS = 40  # rows of each source that choose the axis of the outcome
 N_OWN_TASKS, N_OWN_POINTS = 64, 48  # simulated tasks that give lengthscales, signal, noise and warps
-FARTHEST = 1e6  # standardized units: an outcome of the history farther out is in another unit, and fits would break
 Progress = Callable[[int, int], None]
 
 
@@ -131,7 +132,7 @@ class MetaGP:
         """
         n = int(support.y.shape[0])
         first = float(support.y[0]) if n else 0.0
-        reading = self.scale.readings(first, with_warps=not self.features.n_features, device=self.device)
+        reading = self.scale.readings(first, on_all_axes=not self.features.n_features, device=self.device)
         steps = self._steps(support, reading)
         if self.scale.is_anchored and n:
             steps = torch.cat([torch.zeros_like(steps[..., :1]), steps[..., 1:]], dim=-1)
@@ -173,19 +174,44 @@ class MetaGP:
 
     @classmethod
     def _without_transfer(cls, setting: Setting) -> MetaGP:
-        geometry = Geometry.of(setting.space, setting.device)
-        features = SourceFeatures.empty(setting.space.n_dims, setting.device)
-        device = torch.device(setting.device)
-        return cls(no_transfer_members(geometry), features, geometry.components, setting.scale, device)
+        return cls._cold(Geometry.of(setting.space, setting.device), setting.scale)
+
+    @classmethod
+    def _cold(cls, geometry: Geometry, scale: OutcomeScale) -> MetaGP:
+        device = geometry.column_scale.device
+        features = SourceFeatures.empty(geometry.components.factor.shape[1], device)
+        return cls(no_transfer_members(geometry), features, geometry.components, scale, device)
+
+    def choose_axis(self, tasks: Sequence[Task], seed: int) -> OutcomeScale:
+        """Return the scale with the axis on which this bank has the most evidence over some tasks.
+
+        Args:
+            tasks: Tasks on the bank's space, raw units; a few dozen rows of each are looked at.
+            seed: Seed of which rows.
+        """
+        axes = self.scale.axes
+        if len(axes) == 1:
+            return self.scale
+        reading = self.scale.readings(0.0, device=self.device)
+        prior = self.members.log_prior + reading.log_prior[:, None]
+        total = prior.new_zeros(len(axes))
+        for i, task in enumerate(tasks):
+            rows = rng(seed, "axis", i).permutation(task.n_points)[:N_AXIS_POINTS]
+            support = Support.of(task.X[rows], task.Y[rows, 0], None, self.device)
+            evidence = prior + self._steps(support, reading).sum(-1)
+            total = total + torch.logsumexp(evidence.reshape(len(axes), -1), dim=1)
+        sign, delta = axes[int(total.argmax())]
+        return replace(self.scale, sign=sign, delta=delta)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MetaGP:
         own = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
-        batch = standardize(TaskBatch.from_tasks(tasks, setting.device), own)
         geometry, wider = Geometry.of(setting.space, setting.device), tasks[0].space
+        theirs = geometry if wider is None else Geometry.of(wider, setting.device)
+        own = cls._cold(theirs, own).choose_axis(tasks, setting.seed)
         learned = from_history(
-            batch,
-            geometry if wider is None else Geometry.of(wider, setting.device),
+            standardize(TaskBatch.from_tasks(tasks, setting.device), own),
+            theirs,
             torch_generator(setting.seed, "history"),
             own=None if wider is None else OwnBlocks.of(wider, setting.device),
             start_from=None if start_from is None else cls.load(start_from, setting.device).trust,
@@ -210,29 +236,6 @@ class MetaGP:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:
-    """Express history in a scale's units. Padding stays zero.
-
-    Raises:
-        ConfigurationError: If the scale is anchored: history does not vary, and no range is given.
-        InputError: If outcomes lie so far from the scale that they cannot be in its unit.
-    """
-    if scale.location is None or scale.scale is None:
-        raise ConfigurationError(
-            f"outcomes[].range must be given where outcomes of the history do not vary; got {batch.Y[0, 0, 0]:g} only.",
-            "Add the range, or remove the history.",
-        )
-    Y = (batch.Y - scale.location) / scale.scale * batch.mask[..., None]
-    if float(Y.abs().max()) > FARTHEST:
-        raise InputError(
-            f"Outcomes of the history must be in the campaign's unit, around {scale.location:g}; got "
-            f"{float((batch.Y * batch.mask[..., None]).flatten()[Y.abs().argmax()]):g}.",
-            "Correct the unit or the number, or outcomes[].range.",
-        )
-    Yvar = None if batch.Yvar is None else batch.Yvar / scale.scale**2
-    return replace(batch, Y=Y, Yvar=Yvar)
 
 
 def _own_units(batch: TaskBatch) -> TaskBatch:

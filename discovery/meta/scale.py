@@ -15,6 +15,7 @@ from math import log1p, sqrt
 import numpy as np
 import torch
 
+from discovery.errors import ConfigurationError
 from discovery.meta.reading import Reading
 from discovery.tasks.task import Task
 
@@ -25,6 +26,8 @@ DECADES = (-2.0, 2.0)  # its reach, in powers of ten of the first measurement's 
 TYPICAL, SPREAD = -0.5, 0.7  # log10 of the scale that is most expected, and how sharply (a Cauchy's centre and width)
 DELTAS = (0.02, 0.1, 0.5)  # how sharply outcomes may crowd at an edge, in units of the range (or of a typical outcome)
 WARPED = 0.5  # prior weight of all warped readings together
+KNOWN = 2  # position of the scale as it is known among the factors
+PLAIN_AXIS = (0.0, 1.0)
 PLAIN = (0.0, 0.0, 1.0, 1.0, 1.0)  # sign, edge, unit, delta and reach of a reading without a warp
 REACH, OPEN_REACH = 1.1, 50.0  # how far warped readings imagine outcomes: just beyond a range, else far
 LOG_SPREADS = (0.1, 0.2, 0.4, 0.8, 1.6)  # standard deviations of log outcomes where nothing is known
@@ -40,6 +43,8 @@ class OutcomeScale:
         origin: `range`, `history` or `anchored`.
         low: Outcome that none can be below, or None where none is known.
         high: Outcome that none can be above, or None.
+        sign: Warp of the axis that a hypothesis's features stand on (see `Reading`); 0 for the plain axis.
+        delta: Sharpness of that warp.
     """
 
     location: float | None
@@ -47,48 +52,74 @@ class OutcomeScale:
     origin: str
     low: float | None = None
     high: float | None = None
+    sign: float = 0.0
+    delta: float = 1.0
 
     @property
     def is_anchored(self) -> bool:
         """Whether the first measurement has to fix the scale."""
         return self.scale is None
 
-    def readings(self, first: float, *, with_warps: bool = True, device: torch.device | str = "cpu") -> Reading:
+    @property
+    def axes(self) -> tuple[tuple[float, float], ...]:
+        """Axes that outcomes may be put on where the scale is known, as (sign, delta); the plain one first."""
+        if self.low is None or (self.high is None and self.low >= self.location_scale[0]):
+            return (PLAIN_AXIS,)
+        signs = (1.0,) if self.high is None else (1.0, -1.0)
+        return (PLAIN_AXIS, *((sign, delta) for sign in signs for delta in DELTAS))
+
+    @property
+    def location_scale(self) -> tuple[float, float]:
+        """Location and scale.
+
+        Raises:
+            ConfigurationError: If the scale is anchored.
+        """
+        if self.location is None or self.scale is None:
+            raise ConfigurationError(
+                "outcomes[].range must be given where outcomes of the history do not vary.",
+                "Add the range, or remove the history.",
+            )
+        return self.location, self.scale
+
+    def readings(self, first: float, *, on_all_axes: bool = True, device: torch.device | str = "cpu") -> Reading:
         """Return the readings that members are told with.
 
         Args:
             first: The first measurement, raw units; used only when anchored.
-            with_warps: Whether bent axes are among them; members whose features are on a plain axis need a plain one.
+            on_all_axes: Whether every axis is among them, or only the one that features stand on.
             device: Where they live.
         """
-        known = self.location is not None and self.scale is not None
-        rows = [row for row in (self._known() if known else _anchored(first)) if with_warps or row[0] == 0]
+        if self.is_anchored:
+            rows = [row for row in _anchored(first) if on_all_axes or row[0] == 0]
+        else:
+            axes = self.axes if on_all_axes else ((self.sign, self.delta),)
+            rows = [(*self._row(axis, factor), weight) for axis in axes for factor, weight in FACTORS]
         table = torch.tensor(rows, dtype=torch.float64, device=device)
-        *columns, prior = table.T
-        plain = table[:, 0] == 0
+        plain, prior = table[:, 0] == 0, table[:, -1]
         share = torch.where(plain, prior / prior[plain].sum(), prior / prior[~plain].sum().clamp_min(1e-12))
-        warped = WARPED if bool((~plain).any()) else 0.0
-        weights = share * torch.where(plain, 1 - warped, warped)
+        is_mixed = bool(plain.any()) and bool((~plain).any())
+        weights = share * torch.where(plain, 1 - WARPED, WARPED) if is_mixed else prior / prior.sum()
         names = [f.name for f in fields(Reading) if f.name != "log_prior"]
-        return Reading(**dict(zip(names, columns, strict=True)), log_prior=weights.log())
+        return Reading(**dict(zip(names, table.T[:-1], strict=True)), log_prior=weights.log())
 
-    def _known(self) -> Iterator[tuple[float, ...]]:
-        """Readings around a known scale: (sign, edge, unit, delta, reach, center, spread, prior weight)."""
-        assert self.location is not None and self.scale is not None
-        for factor, weight in FACTORS:
-            yield *PLAIN, self.location, self.scale * factor, weight
-            for delta in DELTAS:
-                if self.low is not None and self.high is not None:
-                    width = self.high - self.low
-                    logs = np.log(np.linspace(0, 1, 101) + delta)
-                    mean, sd = float(logs.mean()), float(logs.std())
-                    yield 1.0, self.low, width, delta, REACH, mean, sd * factor, weight
-                    yield -1.0, self.high, width, delta, REACH, -mean, sd * factor, weight
-                elif self.low is not None and self.location > self.low:
-                    unit = self.location - self.low
-                    variance = log1p((self.scale / unit) ** 2 / (1 + delta) ** 2)  # as if log-normal
-                    center = log1p(delta) - variance / 2
-                    yield 1.0, self.low, unit, delta, OPEN_REACH, center, sqrt(variance) * factor, weight
+    def own_reading(self, device: torch.device | str = "cpu") -> Reading:
+        """Return the one reading that features are made with: their axis, the scale as it is known."""
+        return self.readings(0.0, on_all_axes=False, device=device)[torch.tensor([KNOWN])]
+
+    def _row(self, axis: tuple[float, float], factor: float) -> tuple[float, ...]:
+        """Return (sign, edge, unit, delta, reach, center, spread) of an axis, its scale times a factor."""
+        (location, scale), (sign, delta) = self.location_scale, axis
+        if sign == 0:
+            return (*PLAIN, location, scale * factor)
+        low = 0.0 if self.low is None else self.low
+        if self.high is not None:
+            logs = np.log(np.linspace(0, 1, 101) + delta)
+            edge = low if sign > 0 else self.high
+            return sign, edge, self.high - low, delta, REACH, sign * float(logs.mean()), float(logs.std()) * factor
+        variance = log1p((scale / (location - low)) ** 2 / (1 + delta) ** 2)  # as if log-normal
+        center = log1p(delta) - variance / 2
+        return sign, low, location - low, delta, OPEN_REACH, center, sqrt(variance) * factor
 
 
 def _anchored(first: float) -> Iterator[tuple[float, ...]]:

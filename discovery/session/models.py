@@ -214,10 +214,12 @@ class ModelShelf:
         details, tasks = checkpoint.meta.details, self.experience.history
         if details.get("recipe") != self._recipe(hypothesis):
             return False
-        wanted = asdict(outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks))
+        plain = outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks)
+        found = details["scale"]
+        wanted = asdict(plain) | {name: found[name] for name in ("sign", "delta")}  # training chose the axis
         if hypothesis != HISTORY:
-            return bool(details["scale"] == wanted)
-        has_scale = details["scale"] == wanted or details["scale"]["origin"] == wanted["origin"] == "history"
+            return bool(found == wanted)
+        has_scale = found == wanted or found["origin"] == wanted["origin"] == "history"
         extra = set(checkpoint.meta.task_sources) - {task.source for task in tasks}
         has_tasks = all(details["sizes"].get(task.source) == task.n_points for task in tasks)
         return has_scale and has_tasks and all(source.startswith(CAMPAIGN) for source in extra)

@@ -12,8 +12,9 @@ from discovery.meta.checkpoint import load, save
 from discovery.meta.features import SourceFeatures
 from discovery.meta.history_bank import fit_trust, prepare_sources, rank_correlations
 from discovery.meta.learner import Setting, Support
-from discovery.meta.meta_gp import MetaGP, standardize
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.meta.standardizing import standardize
 from discovery.registry import simulator
 from discovery.seeds import torch_generator
 from discovery.tasks.history import HistoryDistribution
