@@ -1,7 +1,7 @@
 """Finished runs of baselines kept on disk, so that a backtest that was cut off goes on where it stopped.
 
 Only methods that learn nothing before the campaign are kept. A run is found again by the data and everything that
-decides it: candidates and outcomes as read, goal, method and the text of its module, seed, random starts, batch size,
+decides it: candidates and outcomes as read, goal, method and the text that makes it, seed, random starts, batch size,
 number of experiments and the versions of what computed it. Every file is one small JSON; it may be deleted at any time.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,8 @@ import discovery
 from discovery.evaluation.methods import BASELINES, BacktestContext, Method
 from discovery.evaluation.results import Plan, Run
 from discovery.settings import cache_dir
+
+BASELINES_ROOM = "discovery.evaluation.baselines"
 
 
 def versions() -> dict[str, str]:
@@ -81,7 +84,20 @@ class RunCache:
 
     def _path(self, method: Method, plan: Plan) -> Path:
         """Return the file of a run."""
-        source = Path(inspect.getfile(type(method))).read_bytes()
         parts = [self.data_hash, method.name, asdict(plan), sorted(versions().items())]
-        key = hashlib.sha256(json.dumps(parts).encode() + source).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps(parts).encode() + source_of(type(method))).hexdigest()[:24]
         return self.folder / f"{method.name.replace(':', '_')}-{plan.seed}-{key}.json"
+
+
+def source_of(method: type) -> bytes:
+    """Return what makes a baseline: its module, those that it takes functions from, the version of its package.
+
+    Args:
+        method: Class of the method.
+    """
+    module = sys.modules[method.__module__]
+    parts = [part for part in vars(module).values() if inspect.isclass(part) or inspect.isfunction(part)]
+    files = {inspect.getfile(part) for part in parts if part.__module__.startswith(BASELINES_ROOM)}
+    texts = [Path(file).read_bytes() for file in sorted({inspect.getfile(method), *files})]
+    package = getattr(module, "PACKAGE", None)
+    return b"".join([*texts, version(package).encode() if package else b""])

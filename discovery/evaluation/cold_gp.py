@@ -10,10 +10,9 @@ when the method is asked for, so that BoTorch is loaded before any proposal is t
 from __future__ import annotations
 
 import logging
-import math
 import warnings
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -23,17 +22,15 @@ from botorch.models import SingleTaskGP
 from botorch.optim.closures.core import NdarrayOptimizationClosure
 from botorch.optim.utils import get_parameters
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from gpytorch.settings import min_variance
 from scipy.linalg.blas import dsymv
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
-from scipy.special import erfcx, ndtr
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from discovery import seeds
 from discovery.errors import NotEnoughDataError
+from discovery.evaluation.baselines.exact_gp import LOG_2PI, ExactGP, greedy_log_ei
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
 
 MIN_MEASUREMENTS = 2  # below, a standardized Gaussian process is not defined
-LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass
@@ -54,8 +51,9 @@ class ColdGPMethod:
         """Choose the next candidates; ties go to the lowest index."""
         if seen.n < MIN_MEASUREMENTS:
             return Choice(indices=random_indices(context.n_candidates, seen.indices, n, seed))
-        gp = FittedGP.of(fit(context, seen, seed))
-        return Choice(indices=_greedy(gp, context, seen, n))
+        gp = exact(fit(context, seen, seed))
+        best_f = max(context.sign * y for y in seen.outcomes)
+        return Choice(indices=greedy_log_ei(gp, context.pool.X, seen.is_taken(context.n_candidates), best_f, n))
 
 
 @dataclass
@@ -75,10 +73,9 @@ class ColdGPPredictor:
         """
         if support.n < MIN_MEASUREMENTS:
             raise NotEnoughDataError(f"cold_gp needs at least two measurements to predict; got {support.n}.")
-        gp = FittedGP.of(fit(context, support, seed))
+        gp = exact(fit(context, support, seed))
         mean, variance = gp.marginals(context.pool.X[query])
-        sd = np.sqrt(variance + gp.noise * gp.scale**2)
-        return Prediction(np.zeros(1), context.sign * mean[:, None], sd[:, None])
+        return Prediction(np.zeros(1), context.sign * mean[:, None], gp.noisy_sd(variance)[:, None])
 
 
 def fit(context: BacktestContext, seen: Seen, seed: int) -> SingleTaskGP:
@@ -163,97 +160,22 @@ class MapObjective(NdarrayOptimizationClosure):
         return float(-0.5 * gap @ pull - log_x.sum() - self._log_norm), -(pull + 1.0) / x
 
 
-@dataclass(frozen=True, eq=False)
-class FittedGP:
-    """A fitted `SingleTaskGP` as arrays: it predicts what the model predicts, at a hundredth of the time.
-
-    Attributes:
-        X: Measured points. Shape `n x d`; unit cube.
-        y: Standardized outcomes. Shape `n`.
-        lengthscale: Shape `d`.
-        constant: Mean, in standardized units.
-        noise: Noise variance, in standardized units.
-        center: Subtracted to standardize, in the outcome's units.
-        scale: Divided by to standardize, in the outcome's units.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    lengthscale: np.ndarray
-    constant: float
-    noise: float
-    center: float
-    scale: float
-
-    @classmethod
-    def of(cls, model: SingleTaskGP) -> FittedGP:
-        """Copy the numbers of a fitted model with the default kernel, mean, likelihood and outcome transform."""
-        return cls(
-            X=model.train_inputs[0].numpy(),
-            y=model.train_targets.numpy(),
-            lengthscale=model.covar_module.lengthscale.detach().numpy().reshape(-1),
-            constant=model.mean_module.constant.item(),
-            noise=model.likelihood.noise.item(),
-            center=model.outcome_transform.means.item(),
-            scale=model.outcome_transform.stdvs.item(),
-        )
-
-    def marginals(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return posterior means and variances without noise at points, in the outcome's units. Shape `r` each."""
-        k = self._kernel(self.X, X)  # n x r
-        root, _ = dtrtrs(self._cholesky, k, lower=1)
-        mean = self.constant + self._dual @ k
-        variance = np.maximum(1.0 - (root**2).sum(axis=0), min_variance.value(torch.float64))
-        return self.center + self.scale * mean, self.scale**2 * variance
-
-    def with_pending(self, X: np.ndarray) -> FittedGP:
-        """Return the process after points, shape `q x d`, were measured and gave their posterior means."""
-        y = (self.marginals(X)[0] - self.center) / self.scale
-        return replace(self, X=np.vstack([self.X, X]), y=np.append(self.y, y))
-
-    def _kernel(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        A, B = A / self.lengthscale, B / self.lengthscale
-        square = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
-        return cast(np.ndarray, np.exp(-0.5 * np.maximum(square, 0.0)))
-
-    @cached_property
-    def _cholesky(self) -> np.ndarray:
-        K = self._kernel(self.X, self.X) + self.noise * np.eye(len(self.X))
-        return cast(np.ndarray, dpotrf(K, lower=1)[0])
-
-    @cached_property
-    def _dual(self) -> np.ndarray:
-        return cast(np.ndarray, dpotrs(self._cholesky, self.y - self.constant, lower=1)[0])
+def exact(model: SingleTaskGP) -> ExactGP:
+    """Copy the numbers of a fitted model: the copy predicts what the model predicts, in a hundredth of the time."""
+    lengthscale = model.covar_module.lengthscale.detach().numpy().reshape(-1)
+    return ExactGP(
+        X=model.train_inputs[0].numpy(),
+        y=model.train_targets.numpy(),
+        correlation=partial(_rbf, lengthscale),
+        constant=model.mean_module.constant.item(),
+        signal=1.0,
+        noise=model.likelihood.noise.item(),
+        center=model.outcome_transform.means.item(),
+        scale=model.outcome_transform.stdvs.item(),
+    )
 
 
-def log_ei(mean: np.ndarray, variance: np.ndarray, best_f: float) -> np.ndarray:
-    """Return the logarithm of the expected improvement over `best_f`, without underflow far below it.
-
-    Source:
-        Ament et al. (2023), section 4.1; departures: `erfcx` of SciPy in place of their approximation.
-    """
-    sd = np.sqrt(np.maximum(variance, 1e-12))
-    u = (mean - best_f) / sd
-    near, far = np.maximum(u, -1.0), np.minimum(u, -1.0)
-    density = np.exp(-0.5 * near**2 - 0.5 * LOG_2PI)
-    tail = -far * math.sqrt(math.pi / 2) * erfcx(-far / math.sqrt(2))
-    gap = np.where(far > -1e5, 1.0 - tail, far**-2.0)  # the difference of two nearly equal numbers, then its limit
-    low = -0.5 * far**2 - 0.5 * LOG_2PI + np.log(np.maximum(gap, 1e-300))
-    return cast(np.ndarray, np.log(sd) + np.where(u > -1.0, np.log(density + near * ndtr(near)), low))
-
-
-def _greedy(gp: FittedGP, context: BacktestContext, seen: Seen, n: int) -> tuple[int, ...]:
-    """Take the best LogEI among candidates not taken yet, `n` times, pending ones believed at their mean."""
-    X = context.pool.X
-    best_f = max(context.sign * y for y in seen.outcomes)
-    is_taken = np.zeros(len(X), dtype=bool)
-    is_taken[list(seen.indices)] = True
-    chosen: list[int] = []
-    while len(chosen) < n:
-        if chosen:
-            best_f = max(best_f, gp.marginals(X[chosen[-1:]])[0].item())
-            gp = gp.with_pending(X[chosen[-1:]])
-        value = np.where(is_taken, -np.inf, log_ei(*gp.marginals(X), best_f))
-        chosen.append(int(value.argmax()))
-        is_taken[chosen[-1]] = True
-    return tuple(chosen)
+def _rbf(lengthscale: np.ndarray, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    A, B = A / lengthscale, B / lengthscale
+    square = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
+    return cast(np.ndarray, np.exp(-0.5 * np.maximum(square, 0.0)))

@@ -33,14 +33,26 @@ METHODS: dict[str, str] = {
     "no_transfer": "discovery.evaluation.belief_method:BeliefMethod",
     "history": "discovery.evaluation.belief_method:BeliefMethod",
     "simulator": "discovery.evaluation.belief_method:BeliefMethod",
+    "baybe": "discovery.evaluation.baselines.baybe_campaign:BaybeMethod",
+    "baybe_transfer": "discovery.evaluation.baselines.baybe_campaign:BaybeMethod",
+    "ax": "discovery.evaluation.baselines.ax_client:AxMethod",
+    "rgpe": "discovery.evaluation.baselines.rgpe:RGPEMethod",
+    "random_forest": "discovery.evaluation.baselines.random_forest:RandomForestMethod",
+    "tanimoto_gp": "discovery.evaluation.baselines.tanimoto_gp:TanimotoGPMethod",
+    "knn": "discovery.evaluation.baselines.nearest:NearestMethod",
 }
-BASELINES = ("random", "cold_gp")  # they learn nothing before a campaign, so their runs may be kept and used again
+# Methods that learn nothing before a campaign, so that their runs may be kept and used again.
+BASELINES = ("random", "cold_gp", "baybe", "ax", "random_forest", "tanimoto_gp", "knn")
 PREDICTORS: dict[str, str] = {
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPPredictor",
     "belief": "discovery.evaluation.belief_method:BeliefPredictor",
     "no_transfer": "discovery.evaluation.belief_method:BeliefPredictor",
     "history": "discovery.evaluation.belief_method:BeliefPredictor",
     "simulator": "discovery.evaluation.belief_method:BeliefPredictor",
+    "rgpe": "discovery.evaluation.baselines.rgpe:RGPEPredictor",
+    "random_forest": "discovery.evaluation.baselines.random_forest:RandomForestPredictor",
+    "tanimoto_gp": "discovery.evaluation.baselines.tanimoto_gp:TanimotoGPPredictor",
+    "knn": "discovery.evaluation.baselines.nearest:NearestPredictor",
 }
 
 
@@ -98,6 +110,12 @@ class Seen:
     def n(self) -> int:
         """Number of measurements."""
         return len(self.indices)
+
+    def is_taken(self, n_candidates: int) -> np.ndarray:
+        """Return which candidates are measured. Shape `n_candidates`, bool."""
+        taken = np.zeros(n_candidates, dtype=bool)
+        taken[list(self.indices)] = True
+        return taken
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from discovery.campaign import CampaignSpec, load_spec
 from discovery.errors import NotEnoughDataError
-from discovery.evaluation.cold_gp import ColdGPMethod, ColdGPPredictor, FittedGP, MapObjective, fit, log_ei
+from discovery.evaluation.baselines.exact_gp import log_ei
+from discovery.evaluation.cold_gp import ColdGPMethod, ColdGPPredictor, MapObjective, exact, fit
 from discovery.evaluation.context import open_campaign
 from discovery.evaluation.methods import BacktestContext, Seen
 
@@ -192,7 +193,7 @@ def test_what_a_fitted_model_predicts_is_what_the_library_predicts(opened: Opene
     """Means, variances and LogEI agree with the model's own, also with pending points."""
     context, seen = opened[0], seen_first(opened, 6)
     model = fit(context, seen, 0)
-    gp, X = FittedGP.of(model), torch.as_tensor(context.pool.X)
+    gp, X = exact(model), torch.as_tensor(context.pool.X)
     for pending in ([], [20, 21]):
         if pending:
             model = model.condition_on_observations(X[pending], model.posterior(X[pending]).mean.detach())

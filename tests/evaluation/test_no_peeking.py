@@ -14,7 +14,11 @@ from discovery.evaluation.methods import METHODS
 from discovery.space import MeasuredPool, SearchSpace
 
 SIMULATED = "simulator:gp_prior"  # stands for the methods that are looked up by what stands before the colon
-NAMES = [pytest.param(SIMULATED, marks=pytest.mark.slow) if name == "simulator" else name for name in METHODS]
+SLOW = ("simulator", "baybe", "baybe_transfer", "ax", "random_forest")
+NAMES = [
+    pytest.param(SIMULATED if name == "simulator" else name, marks=pytest.mark.slow) if name in SLOW else name
+    for name in METHODS
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
