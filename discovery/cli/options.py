@@ -35,6 +35,10 @@ StoreOption = Annotated[
     ),
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the result as JSON to this file.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a report with plots.")]
+OverHistoryFlag = Annotated[
+    bool, typer.Option("--over-history", help="Each source of experience.history in turn is the new campaign.")
+]
 MethodsOption = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from discovery.evaluation.workers import run_all
 if TYPE_CHECKING:
     from discovery.store import Store
 
+MIN_QUERY = 4  # rows that a support of a small campaign leaves to predict
 SCORES = ("nlpd", "rmse", "spearman", "coverage90", "delta_auprc")
 Scores = dict[str, float | None]
 
@@ -49,6 +50,11 @@ class EvaluateOptions:
             raise ConfigurationError(f"--support must be whole numbers of at least 0; got {self.supports}.")
         if not self.seeds:
             raise ConfigurationError("--seeds must be at least 1; got none.")
+
+    def within(self, n_rows: int) -> EvaluateOptions:
+        """Return the options for a campaign of so many rows: supports that leave some of them to predict."""
+        most = max(min(self.supports), n_rows - MIN_QUERY)
+        return replace(self, supports=tuple(s for s in self.supports if s <= most))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from rich.text import Text
 
 from discovery.evaluation.calibration import BELIEF, drift, drift_sentence
 from discovery.evaluation.evaluate import EvaluateResult
+from discovery.evaluation.over_history import OverHistory
 from discovery.evaluation.results import BacktestResult
+from discovery.evaluation.verdict import campaign_verdict
 from discovery.report.calibration import calibration_grid
 from discovery.report.campaign import (
     CampaignFrames,
@@ -19,8 +21,9 @@ from discovery.report.campaign import (
     ledger_grid,
 )
 from discovery.report.forecast import forecast_sentence, forecasts_grid
-from discovery.report.grids import Grid, evaluate_grid, found_grid, methods_grid, weights_grid
+from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered
+from discovery.report.helped import campaign_sentence, evaluate_parts, replays_grid
 from discovery.report.style import color
 
 PLAIN_WIDTH = 160  # columns where there is no terminal to ask
@@ -76,9 +79,16 @@ def print_parts(*parts: str | Grid) -> None:
     _print(console(), *parts)
 
 
-def print_evaluate(result: EvaluateResult, to: Console | None = None) -> None:
-    """Print scores of predictions by method and number of measurements."""
-    _print(to or console(), evaluate_grid(result))
+def print_evaluate(result: EvaluateResult | OverHistory[EvaluateResult], to: Console | None = None) -> None:
+    """Print scores of predictions by method and number of measurements, and whether experience would have helped."""
+    sentence, grids = evaluate_parts(result)
+    _print(to or console(), *filter(None, [sentence]), *grids)
+
+
+def print_replays(over: OverHistory[BacktestResult], to: Console | None = None) -> None:
+    """Print replays of each earlier campaign, and whether experience would have helped."""
+    sentence = campaign_sentence(campaign_verdict(list(over.results.values())))
+    _print(to or console(), *filter(None, [sentence]), replays_grid(over))
 
 
 def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:

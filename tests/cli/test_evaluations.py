@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 BACKTEST = ("--methods", "no_transfer,random", "--experiments", 5, "--seeds", 2, "--workers", 1)
 RUN_KEYS = {"seed", "chosen", "outcomes"}
 
@@ -56,3 +58,36 @@ def test_the_file_asked_for_must_be_writable(cli, file, folder):
     (folder / "taken").write_text("a file, no folder")
     answer = cli("backtest", file, "--methods", "random", "--seeds", 1, "--experiments", 2, "--out", "taken/out.json")
     assert answer.code == 1 and "--out" in answer.err
+
+
+@pytest.fixture
+def earlier(write, folder):
+    """A campaign that is not measured at all, with two earlier ones."""
+    import pandas as pd
+
+    table = pd.read_csv(folder / "table.csv")
+    table.to_csv(folder / "spring.csv", index=False)
+    table.assign(**{"yield": table["yield"] * 0.8}).to_csv(folder / "autumn.csv", index=False)
+    history = {"history": ["spring.csv", "autumn.csv"]}
+    return write(experience=history, candidates=None, experiment=None)
+
+
+def test_earlier_campaigns_answer_whether_experience_helps(cli, earlier, folder):
+    """`--over-history` needs nothing of the campaign itself: predictions and replays of each earlier one, a verdict."""
+    words = ("--over-history", "--methods", "belief,no_transfer", "--support", "2,5", "--seeds", 1, "--workers", 1)
+    answer = cli("evaluate", earlier, *words, "--json", "--html", "e.html")
+    assert answer.code == 0, answer.err
+    assert set(answer.json["tasks"]) == {"spring.csv", "autumn.csv"}
+    assert answer.json["verdict"]["verdict"] in ("helps", "hurts", "no clear difference")
+    assert "Would it have helped?" in (folder / "e.html").read_text()
+    words = ("--over-history", "--methods", "no_transfer,random", "--experiments", 4, "--seeds", 1, "--workers", 1)
+    replayed = cli("backtest", earlier, *words, "--html", "b.html", "--out", "b.json")
+    assert replayed.code == 0, replayed.err
+    assert "each earlier campaign in turn" in " ".join(replayed.out.split())
+    assert (folder / "b.html").is_file() and "verdict" not in json.loads((folder / "b.json").read_text())
+
+
+def test_a_single_earlier_campaign_answers_nothing(cli, file):
+    """One sentence says that it takes two."""
+    answer = cli("evaluate", file, "--over-history", "--support", "2", "--seeds", 1)
+    assert answer.code == 1 and "at least two sources" in answer.err and answer.err.count("\n") == 1
