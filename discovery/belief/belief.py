@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from discovery.belief.records import BeliefSummary, HypothesisPrediction
-from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, representatives, search_weights
+from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, quantiles, representatives, search_weights
 from discovery.errors import ConfigurationError
 from discovery.meta.learner import Adapted, Learner, Support, Surrogate
 
 N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
-N_DOUBTING = 3  # of them stand for the prior, whatever the evidence says: measurements that happen to be equal must not
-# leave only members that cannot imagine another outcome
+DOUBTING = (0.2, 0.6, 0.95)  # of them stand for the prior, whatever the evidence says: members at these quantiles of
+# its spread, so that measurements which happen to be equal do not leave only members that imagine no other outcome
 DOUBT = 0.02  # weight of those
 
 
@@ -160,8 +160,9 @@ def _keep(name: str, adapted: Adapted, log_weight: Tensor) -> KeptBank:
     posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     if len(posterior) <= N_KEPT:
         return KeptBank(name, adapted.model, adapted.model.member_weights(posterior + log_weight))
-    index, kept = representatives(posterior, N_KEPT - N_DOUBTING)
-    doubting, doubts = representatives(adapted.log_prior, N_DOUBTING)
-    both = torch.cat([kept + math.log(1 - DOUBT), doubts + math.log(DOUBT)])
+    index, kept = representatives(posterior, N_KEPT - len(DOUBTING))
+    doubting = quantiles(adapted.log_prior, adapted.spread, DOUBTING)
+    doubts = kept.new_full((len(doubting),), math.log(DOUBT / len(doubting)))
+    both = torch.cat([kept + math.log(1 - DOUBT), doubts])
     bank = adapted.condition(torch.cat([index, doubting]))
     return KeptBank(name, bank, bank.member_weights(both + log_weight))

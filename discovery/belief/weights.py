@@ -7,6 +7,7 @@ recover and never let the no-transfer hypothesis vanish, and may depend on the o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -104,3 +105,20 @@ def representatives(log_weight: Tensor, n: int) -> tuple[Tensor, Tensor]:
     share = torch.logsumexp(log_weight[light], dim=0) - math.log(n - n_heavy)
     kept = torch.cat([log_weight[order[:n_heavy]], share.expand(n - n_heavy)])
     return torch.cat([order[:n_heavy], chosen]), torch.log_softmax(kept, dim=0)
+
+
+def quantiles(log_weight: Tensor, value: Tensor, levels: Sequence[float]) -> Tensor:
+    """Return the members at some quantiles of a value.
+
+    Args:
+        log_weight: Log weights of the members; normalized. Shape `h`.
+        value: What they are ordered by. Shape `h`.
+        levels: Levels in (0, 1). Length `k`.
+
+    Returns:
+        Indices. Shape `k`.
+    """
+    order = value.argsort(stable=True)
+    cumulative = log_weight[order].exp().cumsum(0)
+    wanted = torch.as_tensor(levels, dtype=cumulative.dtype, device=cumulative.device) * cumulative[-1]
+    return order[torch.searchsorted(cumulative, wanted).clamp_max(len(order) - 1)]

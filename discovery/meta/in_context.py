@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NAME = "in_context"
 PRIOR = "in_context"  # file stem in `discovery/meta/prior`
 MOST_READ = 60  # measurements read at once: as many as in training
-GROUP = 8  # prefixes of similar length that are read together
+GROUP = 16  # prefixes of similar length that are read together
 MOST_KNOWN = 4096  # one-step densities kept
 
 
@@ -149,6 +149,7 @@ class InContext:
             log_prior,
             steps.expand(len(log_prior), -1),
             lambda index: InContextModel(context, index, X[kept], y[kept], len(kept)),
+            own.scales[:, None].expand(-1, len(components)).flatten(),
         )
 
     def _units(self, y: Tensor) -> Units:

@@ -121,11 +121,14 @@ class Adapted:
             is not scored (it anchored the scale). Shape `h x n`.
         condition: Makes the model of some members (their indices), conditioned on the measurements. Members are
             many and only those that stand for all score candidates, so the model of all is made only when asked for.
+        spread: Prior standard deviation of the latent outcome under every member, raw units, features left out: says
+            which members imagine outcomes far away. Shape `h`.
     """
 
     log_prior: Tensor
     log_steps: Tensor
     condition: Callable[[Tensor], Surrogate]
+    spread: Tensor
 
     @property
     def log_evidence(self) -> Tensor:

@@ -131,13 +131,16 @@ class MetaGP:
             Readings times members; order of the measurements changes nothing but the order of the one-step densities.
         """
         n = int(support.y.shape[0])
-        first = float(support.y[0]) if n else 0.0
-        reading = self.scale.readings(first, on_all_axes=not self.features.n_features, device=self.device)
+        outcomes = support.y.tolist()
+        anchor = outcomes[: self.scale.n_anchoring(outcomes)]
+        reading = self.scale.readings(anchor, on_all_axes=not self.features.n_features, device=self.device)
         steps = self._steps(support, reading)
-        if self.scale.is_anchored and n:
-            steps = torch.cat([torch.zeros_like(steps[..., :1]), steps[..., 1:]], dim=-1)
+        steps = torch.cat([torch.zeros_like(steps[..., : len(anchor)]), steps[..., len(anchor) :]], dim=-1)
         log_prior = (reading.log_prior[:, None] + self.members.log_prior).reshape(-1)
-        return Adapted(log_prior, steps.reshape(len(log_prior), n), partial(self._condition, support, reading))
+        unit = reading.slope(torch.zeros_like(reading.sign)[:, None])
+        spread = (unit * self.members.prior_variance.sqrt()).reshape(-1)
+        condition = partial(self._condition, support, reading)
+        return Adapted(log_prior, steps.reshape(len(log_prior), n), condition, spread)
 
     def _steps(self, support: Support, reading: Reading) -> Tensor:
         """One-step log densities per raw unit. Shape `k x h x n`."""
@@ -192,7 +195,7 @@ class MetaGP:
         axes = self.scale.axes
         if len(axes) == 1:
             return self.scale
-        reading = self.scale.readings(0.0, device=self.device)
+        reading = self.scale.readings(device=self.device)
         prior = self.members.log_prior + reading.log_prior[:, None]
         total = prior.new_zeros(len(axes))
         for i, task in enumerate(tasks):

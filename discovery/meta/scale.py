@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from math import log1p, sqrt
+from math import log, log1p, sqrt
 
 import numpy as np
 import torch
@@ -82,16 +82,28 @@ class OutcomeScale:
             )
         return self.location, self.scale
 
-    def readings(self, first: float, *, on_all_axes: bool = True, device: torch.device | str = "cpu") -> Reading:
+    def n_anchoring(self, y: Sequence[float]) -> int:
+        """Say how many measurements fix the scale and are not scored: those up to the first that is not zero.
+
+        Args:
+            y: Measured outcomes in order, raw units.
+        """
+        if not self.is_anchored:
+            return 0
+        return next((i + 1 for i, value in enumerate(y) if value != 0), len(y))
+
+    def readings(
+        self, anchor: Sequence[float] = (), *, on_all_axes: bool = True, device: torch.device | str = "cpu"
+    ) -> Reading:
         """Return the readings that members are told with.
 
         Args:
-            first: The first measurement, raw units; used only when anchored.
+            anchor: The measurements that fix the scale (`n_anchoring`), raw units; none where it is known.
             on_all_axes: Whether every axis is among them, or only the one that features stand on.
             device: Where they live.
         """
         if self.is_anchored:
-            rows = [row for row in _anchored(first) if on_all_axes or row[0] == 0]
+            rows = [row for row in _anchored(anchor) if on_all_axes or row[0] == 0]
         else:
             axes = self.axes if on_all_axes else ((self.sign, self.delta),)
             rows = [(*self._row(axis, factor), weight) for axis in axes for factor, weight in FACTORS]
@@ -105,7 +117,7 @@ class OutcomeScale:
 
     def own_reading(self, device: torch.device | str = "cpu") -> Reading:
         """Return the one reading that features are made with: their axis, the scale as it is known."""
-        return self.readings(0.0, on_all_axes=False, device=device)[torch.tensor([KNOWN])]
+        return self.readings(on_all_axes=False, device=device)[torch.tensor([KNOWN])]
 
     def _row(self, axis: tuple[float, float], factor: float) -> tuple[float, ...]:
         """Return (sign, edge, unit, delta, reach, center, spread) of an axis, its scale times a factor."""
@@ -122,17 +134,18 @@ class OutcomeScale:
         return sign, low, location - low, delta, OPEN_REACH, center, sqrt(variance) * factor
 
 
-def _anchored(first: float) -> Iterator[tuple[float, ...]]:
-    """Readings where nothing is known: scales over decades, and logarithms where the first outcome is positive."""
-    magnitude = abs(first) if first != 0 else 1.0
+def _anchored(anchor: Sequence[float]) -> Iterator[tuple[float, ...]]:
+    """Readings where nothing is known: scales over decades, and logarithms where no outcome is negative so far."""
+    first, last = (anchor[0], anchor[-1]) if len(anchor) else (0.0, 1.0)
+    magnitude = abs(last) if last != 0 else 1.0
     low, high = DECADES
     for decade in np.linspace(low, high, round((high - low) * PER_DECADE) + 1).tolist():
         weight = 1 / (1 + ((decade - TYPICAL) / SPREAD) ** 2)
         yield *PLAIN, first, magnitude * 10.0**decade, weight
-    if first > 0:
+    if first >= 0 and last >= 0:
         for delta in DELTAS:
             for spread in LOG_SPREADS:
-                yield 1.0, 0.0, first, delta, OPEN_REACH, log1p(delta), spread, 1.0
+                yield 1.0, 0.0, magnitude, delta, OPEN_REACH, log(first / magnitude + delta), spread, 1.0
 
 
 def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]) -> OutcomeScale:
