@@ -132,6 +132,7 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
     chosen: list[int] = list(plan.initial)
     seconds, weights = [0.0] * len(chosen), [_weights_before(method, context, plan)] * len(chosen)
     timed_at_40: float | None = None
+    stop_after: int | None = None
     while len(chosen) < plan.n_experiments:
         seen = Seen(tuple(chosen), tuple(float(outcomes[i]) for i in chosen))
         n = min(plan.batch_size, plan.n_experiments - len(chosen))
@@ -141,6 +142,8 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
         _check_choice(method, choice, chosen, n, context.n_candidates)
         if seen.n >= TIMED_AT and timed_at_40 is None:
             timed_at_40 = elapsed
+        if stop_after is None and context.spec.stop.is_too_little(choice.gain, seen.n):
+            stop_after = seen.n
         chosen += choice.indices
         seconds += [elapsed / n] * n
         weights += [choice.weights] * n
@@ -151,6 +154,7 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
         seconds=tuple(seconds),
         weights=_by_hypothesis(weights),
         adapt_propose_s_at_40=timed_at_40,
+        stop_after=stop_after,
     )
 
 

@@ -12,7 +12,8 @@ import torch
 
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.hypotheses import load_hypotheses
-from discovery.cycle import CycleRequest, Observations, pool_with_features, run_cycle
+from discovery.cycle import CycleRequest, Observations, adapt, pool_with_features, run_cycle
+from discovery.evaluation.gain import expected_gain
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen
 from discovery.meta.learner import Support
 from discovery.meta.train import Experience, meta_train_hypotheses
@@ -46,7 +47,16 @@ class BeliefMethod:
         result = run_cycle(context.space, context.pool, self.hypotheses, observed, request, self.pool_inputs)
         index = {int(row): i for i, row in enumerate(context.pool.rows)}
         chosen = tuple(index[draft.row] for draft in result.drafts if draft.row is not None)
-        return Choice(indices=chosen, weights=result.belief.weights)
+        return Choice(indices=chosen, weights=result.belief.weights, gain=self._gain(context, observed, chosen))
+
+    def _gain(self, context: BacktestContext, observed: Observations, chosen: tuple[int, ...]) -> float | None:
+        """Return what candidates are expected to gain per experiment, where the campaign asks for that."""
+        if context.spec.stop.min_gain is None:
+            return None
+        belief = adapt(self.hypotheses, observed)
+        X = torch.as_tensor(context.pool.X[list(chosen)], dtype=torch.float64)
+        gain = expected_gain(belief, X, sign=context.sign, seed=context.spec.seed)
+        return None if gain is None else gain / len(chosen)
 
 
 @dataclass

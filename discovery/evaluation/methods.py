@@ -125,10 +125,12 @@ class Choice:
     Attributes:
         indices: The next candidates (indices into `pool.X`), distinct and not chosen before, in the order wanted.
         weights: Search weight per hypothesis when the choice was made, or None for methods without hypotheses.
+        gain: Expected gain per experiment, raw units, where the campaign names `stop.min_gain`; else None.
     """
 
     indices: tuple[int, ...]
     weights: Mapping[str, float] | None = None
+    gain: float | None = None
 
 
 class Method(Protocol):

@@ -42,6 +42,8 @@ class Run:
         seconds: Time that choosing took, by experiment; 0 for the random starts.
         weights: Search weights by hypothesis, by experiment, when the experiment was chosen; or None.
         adapt_propose_s_at_40: Time that the choice after 40 measurements took, or None where it was not reached.
+        stop_after: Experiments after which `stop.min_gain` would have ended the campaign; None where it would not
+            have, or is not named. The replay goes on all the same, so that methods stay comparable.
     """
 
     seed: int
@@ -50,12 +52,15 @@ class Run:
     seconds: tuple[float, ...] = ()
     weights: dict[str, tuple[float, ...]] | None = None
     adapt_propose_s_at_40: float | None = None
+    stop_after: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the run in the shape of the contract; methods without hypotheses have no `weights`."""
         shown: dict[str, Any] = {"seed": self.seed, "chosen": list(self.chosen), "outcomes": list(self.outcomes)}
         if self.weights is not None:
             shown["weights"] = {name: list(values) for name, values in self.weights.items()}
+        if self.stop_after is not None:
+            shown["stop_after"] = self.stop_after
         return shown
 
 

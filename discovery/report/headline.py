@@ -24,6 +24,26 @@ def headline(result: BacktestResult) -> str:
     return " ".join(sentences + ([ratio] if ratio else []))
 
 
+def stops(result: BacktestResult) -> str:
+    """Say where `stop.min_gain` would have ended the campaign, and at which best; empty where it would not have."""
+    sentences = []
+    for name in ordered(result):
+        ended = [run for run in result.methods[name].runs if run.stop_after is not None]
+        if not ended:
+            continue
+        best = max if result.goal == "maximize" else min
+        mean = count(round(float(np.mean([run.stop_after or 0 for run in ended])), 1))
+        found = number(float(np.mean([best(run.outcomes[: run.stop_after]) for run in ended])), 3)
+        n_runs = len(result.methods[name].runs)
+        runs = "" if n_runs == 1 else f" in {len(ended)} of {n_runs} runs (means)"
+        unit = f" {result.unit}" if result.unit else ""
+        sentences.append(
+            f"stop.min_gain would have ended {name} after {mean} experiments at a best {result.outcome} of "
+            f"{found}{unit}{runs}; the replay went on."
+        )
+    return " ".join(sentences)
+
+
 def ordered(result: BacktestResult) -> list[str]:
     """Return the methods with `belief` first."""
     return sorted(result.methods, key=lambda name: name != "belief")

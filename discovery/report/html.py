@@ -14,7 +14,7 @@ from discovery.report.calibration import calibration_grid, coverage_figure
 from discovery.report.campaign import CampaignFrames
 from discovery.report.forecast import forecast_sections, forecast_sentence, forecasts_grid
 from discovery.report.grids import found_grid, methods_grid, weights_grid
-from discovery.report.headline import best_found, headline, ordered
+from discovery.report.headline import best_found, headline, ordered, stops
 from discovery.report.page import Page, Section, today, write_page
 
 LEDGER_TEXT = (
@@ -56,7 +56,8 @@ def backtest_html(result: BacktestResult, path: str | Path, campaign: CampaignFr
             sections.append(Section(f"What {name} held to be true", LEDGER_TEXT, figure, weights_grid(result, name)))
     if campaign is not None:
         sections += _campaign_sections(campaign, "The stored run: ")
-    page = Page("Backtest", result.campaign, headline(result), _backtest_facts(result), tuple(sections))
+    said = " ".join(filter(None, [headline(result), stops(result)]))
+    page = Page("Backtest", result.campaign, said, _backtest_facts(result), tuple(sections))
     return write_page(page, path)
 
 

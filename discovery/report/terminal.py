@@ -22,7 +22,7 @@ from discovery.report.campaign import (
 )
 from discovery.report.forecast import forecast_sentence, forecasts_grid
 from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
-from discovery.report.headline import best_found, headline, ordered
+from discovery.report.headline import best_found, headline, ordered, stops
 from discovery.report.helped import campaign_sentence, evaluate_parts, replays_grid
 from discovery.report.style import color
 
@@ -67,7 +67,13 @@ def print_backtest(result: BacktestResult, to: Console | None = None) -> None:
     """Print a backtest: headline, methods, found conditions, hypothesis weights."""
     to = to or console()
     lead = ordered(result)[0]
-    _print(to, headline(result), methods_grid(result), best_found(result, lead), found_grid(result, lead))
+    _print(
+        to,
+        " ".join(filter(None, [headline(result), stops(result)])),
+        methods_grid(result),
+        best_found(result, lead),
+        found_grid(result, lead),
+    )
     for name in result.methods:
         grid = weights_grid(result, name)
         if grid is not None:

@@ -215,3 +215,16 @@ def test_minimizing_finds_the_lowest(make_spec: Callable[..., CampaignSpec]) -> 
 def _choices(result: BacktestResult) -> list[tuple[int, ...]]:
     """Return what was chosen by every run."""
     return [run.chosen for method in result.methods.values() for run in method.runs]
+
+
+@pytest.mark.parametrize(("min_gain", "stop_after"), [(1000.0, 5), (1e-9, None), (None, None)])
+def test_where_expected_gain_would_have_ended_is_recorded(
+    make_spec: Callable[..., CampaignSpec], min_gain: float | None, stop_after: int | None
+) -> None:
+    """A replay goes on to the contract's length, and says where `stop.min_gain` would have ended it."""
+    spec = make_spec(experience={}, stop={"min_gain": min_gain} if min_gain else {})
+    options = BacktestOptions(n_experiments=8, seeds=(0,), n_workers=1, use_cache=False)
+    runs = {name: m.runs[0] for name, m in backtest(spec, ["no_transfer", "random"], options).methods.items()}
+    assert runs["no_transfer"].stop_after == stop_after and runs["random"].stop_after is None
+    assert len(runs["no_transfer"].chosen) == 8
+    assert runs["no_transfer"].to_json().get("stop_after") == stop_after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from discovery.evaluation.results import BacktestResult
-from discovery.report.headline import best_found, headline
+from discovery.report.headline import best_found, headline, stops
 
 
 def test_headline_compares_belief_with_the_others(result: BacktestResult) -> None:
@@ -34,4 +34,17 @@ def test_best_found_stands_next_to_the_best_of_all(result: BacktestResult) -> No
     """What was found, when, and what could have been found."""
     assert best_found(result, "random") == (
         "The best yield found by random is 4 %, at experiment 4 of 4; the best of all 40 candidates is 39 %."
+    )
+
+
+def test_where_min_gain_would_have_ended_is_said(result: BacktestResult) -> None:
+    """A replay that `stop.min_gain` would have ended says after how many experiments, and at which best outcome."""
+    belief, random = result.methods["belief"], result.methods["random"]
+    ended = replace(belief, runs=(replace(belief.runs[0], stop_after=3),))
+    some = replace(random, runs=(random.runs[0], replace(random.runs[1], stop_after=2)))
+    assert stops(result) == ""
+    assert stops(replace(result, methods={"random": some, "belief": ended})) == (
+        "stop.min_gain would have ended belief after 3 experiments at a best yield of 39 %; the replay went on. "
+        "stop.min_gain would have ended random after 2 experiments at a best yield of 9 % in 1 of 2 runs (means); "
+        "the replay went on."
     )
