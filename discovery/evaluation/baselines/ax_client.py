@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,10 +63,10 @@ def _predict(tables: PlainTables, seen: Seen, y: np.ndarray, seed: int) -> tuple
         load_optional(module, PACKAGE, "ax")
         for module in ("ax.api.client", "ax.adapter.registry", "ax.core.observation", "botorch.utils.sampling")
     )
-    for name in ("ax", "botorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    load_optional("ax.utils.common.logger", PACKAGE, "ax").set_ax_logger_levels(logging.ERROR)
+    logging.getLogger("botorch").setLevel(logging.ERROR)
     points = [dict(zip(tables.names, row, strict=True)) for row in tables.candidates.to_numpy(dtype=object)]
-    with warnings.catch_warnings(), sampling.manual_seed(seed):
+    with warnings.catch_warnings(), _numpy_as_before(), sampling.manual_seed(seed):
         warnings.simplefilter("ignore")  # of its own dependencies
         client = api.Client(random_seed=seed)
         client.configure_experiment(parameters=_parameters(tables))
@@ -75,6 +77,16 @@ def _predict(tables: PlainTables, seen: Seen, y: np.ndarray, seed: int) -> tuple
         model = registry.Generators.BOTORCH_MODULAR(experiment=client._experiment)
         mean, covariance = model.predict([observation.ObservationFeatures(parameters=point) for point in points])
     return np.asarray(mean[OUTCOME], dtype=float), np.asarray(covariance[OUTCOME][OUTCOME], dtype=float)
+
+
+@contextmanager
+def _numpy_as_before() -> Iterator[None]:
+    """Give NumPy's global generator back as it was: Ax seeds it."""
+    state = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
 
 
 def _parameters(tables: PlainTables) -> list[Any]:

@@ -49,8 +49,9 @@ class BaybeMethod:
     def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
         """Ask BayBE for the next candidates."""
         assert self.tables is not None, "prepare comes first"
-        random = load_optional("baybe.utils.random", PACKAGE, self.name)
-        with warnings.catch_warnings(), random.temporary_seed(seeds.derive(seed, self.name, seen.n) % 2**31):
+        settings = load_optional("baybe.settings", PACKAGE, self.name).Settings
+        random_seed = seeds.derive(seed, self.name, seen.n) % 2**31
+        with warnings.catch_warnings(), settings(random_seed=random_seed):
             warnings.simplefilter("ignore")  # of its own dependencies
             campaign = _campaign(self.tables, self.name, context.goal == "minimize")
             measured = _measurements(self.tables, seen, seed)

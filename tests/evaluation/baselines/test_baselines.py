@@ -26,7 +26,12 @@ from discovery.evaluation.methods import (
 
 OPTIONAL = ("baybe", "baybe_transfer", "ax")
 OWN = ("rgpe", "random_forest", "tanimoto_gp", "knn")
-NAMES, FAST = (*OWN, *OPTIONAL), ("rgpe", "tanimoto_gp", "knn")
+SEARCHES = (
+    "rgpe",
+    "tanimoto_gp",
+    "knn",
+    *(pytest.param(n, marks=pytest.mark.slow) for n in ("random_forest", "baybe", "ax")),
+)
 ALL = (*OWN, *(pytest.param(name, marks=pytest.mark.slow) for name in OPTIONAL))
 Opened = tuple[BacktestContext, np.ndarray]
 
@@ -88,9 +93,7 @@ def test_minimizing_mirrored_outcomes_chooses_the_same(name: str, opened: Opened
     assert prepared(name, down).choose(down, mirrored, 1, 0) == prepared(name, context).choose(context, seen, 1, 0)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
-)
+@pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_beats_chance(name: str, opened: Opened) -> None:
     """From the same four random starts, six choices leave fewer better candidates unfound than six random ones."""
     context, y = opened
