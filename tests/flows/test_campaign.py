@@ -69,6 +69,18 @@ def test_a_campaign_waits_for_people_and_goes_on(run, write):
     assert one.measurements()["proposal_id"].tolist() == [first, "Lab_1-c002-00"]
 
 
+def test_a_campaign_ends_where_little_is_to_be_gained_and_is_overruled(run, write):
+    """`stop.min_gain` ends the run with its sentence and the command that goes on; that command spends the budget."""
+    file = write(stop={"min_gain": 500.0}, budget={"experiments": 10})
+    ended = run(str(file))
+    assert ended.state == "finished" and ended.n_measurements >= 5
+    assert ended.reason.startswith(f"Stopped after {ended.n_measurements} of 10: ")
+    assert ended.next_command == f"discovery run {file} --continue"
+    assert (run(str(file)).n_cycles, Campaign.open(file).store.campaign("Lab_1").status) == (0, "FINISHED")
+    went_on = run(str(file), go_on=True)
+    assert went_on.n_measurements > ended.n_measurements and "Stopped" not in went_on.reason
+
+
 def test_a_campaign_without_an_experiment_waits_for_results(run, write):
     """Where the laboratory is people, the flow ends with the proposals approved and the command for results."""
     file = write(experiment=None, budget={"experiments": 4})
