@@ -187,7 +187,11 @@ def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
         either is constant. Shape `t`.
     """
     own = 1 - torch.eye(batch.n_tasks, dtype=batch.X.dtype, device=batch.X.device)
-    others = (features(batch.X) * own[:, None, :]).sum(-1)
+    return _rank_correlations((features(batch.X) * own[:, None, :]).sum(-1), batch)
+
+
+def _rank_correlations(predicted: Tensor, batch: TaskBatch) -> Tensor:
+    """Spearman correlation of predictions, shape `t x n`, with each task's outcomes. Shape `t`."""
     real = batch.mask.to(batch.X.dtype)
     n = real.sum(1, keepdim=True)
 
@@ -198,8 +202,17 @@ def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
         not_above = torch.searchsorted(ordered, values, right=True)
         return ((below + not_above - 1).to(values.dtype) / 2 - (n - 1) / 2) * real  # equals share their mean rank
 
-    a, b = centered_ranks(others), centered_ranks(batch.Y[..., 0])
+    a, b = centered_ranks(predicted), centered_ranks(batch.Y[..., 0])
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt().clamp_min(1e-12)
+
+
+def ranking_scores(predicted: Tensor, batch: TaskBatch) -> dict[str, float]:
+    """Return mean and standard error over tasks of how well predictions, shape `t x n`, rank what was measured."""
+    return _mean_and_error(_rank_correlations(predicted, batch))
+
+
+def _mean_and_error(rho: Tensor) -> dict[str, float]:
+    return {"rank_correlation": float(rho.mean()), "rank_correlation_se": float(rho.std() / len(rho) ** 0.5)}
 
 
 @dataclass(frozen=True)
@@ -244,8 +257,7 @@ def from_history(
         location = math.exp(lengthscale_location(geometry.n_blocks))
         trust["lengthscale"] = batch.X.new_full((geometry.n_blocks,), location)
         return FromHistory(history_members(trust, 1, geometry, own), features, trust, {})
-    rho = rank_correlations(batch, features)
-    scores = {"rank_correlation": float(rho.mean()), "rank_correlation_se": float(rho.std() / len(rho) ** 0.5)}
+    scores = _mean_and_error(rank_correlations(batch, features))
     some = subsample(batch, MAX_FIT_POINTS, generator)
     trust = fit_trust(some, features, geometry, start_from=start_from, on_step=on_step)
     return FromHistory(history_members(trust, batch.n_tasks, geometry, own), features, trust, scores)

@@ -1,0 +1,184 @@
+"""Deep-kernel Gaussian processes for histories of a dozen tasks and more, as a bank of fully specified members.
+
+A member says `y(x) = b0 + c m_f(x) + a + u m_f(x) + d(phi_f(x)) + g(x) + e`: mean `m_f` and features `phi_f` are those
+of one fold's network, `d` is a Matern-5/2 process on the features, `g` the residual process on the configuration
+itself, which is always there. Networks and scalars are learned before the campaign; nothing is fitted to it. Every
+scalar is cross-fitted: it was judged on tasks that the network in question never saw.
+
+Source:
+    Patacchiola et al. (2020), Bayesian meta-learning for the few-shot setting via deep kernels; Wistuba and Grabocka
+    (2021), Few-shot Bayesian optimization with deep kernel surrogates. Departures: a residual kernel, a bank in place
+    of one model, networks by fold, and no fine-tuning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from discovery.errors import CheckpointError, ConfigurationError, NotEnoughDataError
+from discovery.meta.checkpoint import Checkpoint
+from discovery.meta.components import Components
+from discovery.meta.deep_components import DeepComponents, NetworkMeans
+from discovery.meta.deep_network import TrainedNetworks, row_densities, train_networks
+from discovery.meta.fitting import LENGTHSCALE_SD, MAX_FIT_POINTS, lengthscale_location, minimize, subsample
+from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.history_bank import ranking_scores
+from discovery.meta.kernels import matern52, squared_distance
+from discovery.meta.learner import Setting
+from discovery.meta.members import Members, plain_members
+from discovery.meta.meta_gp import MetaGP
+from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.meta.standardizing import standardize
+from discovery.seeds import torch_generator
+from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.lift import Lift
+from discovery.tasks.task import Task, TaskBatch
+
+if TYPE_CHECKING:
+    from discovery.tasks.distribution import TaskDistribution
+
+NAME = "deep_kernel"
+N_FOLDS = 4
+SCALAR_STEPS = 120
+MIN_TASKS = 12  # with fewer, networks learn the tasks and not what they have in common
+FEWEST_TASKS = N_FOLDS  # one per fold; below that nothing can be trained
+
+# What a campaign may find the networks to be worth, relative to what cross-fitting found: factors on (mean slope, slope
+# sd, signal of the deep kernel, residual signal, noise), and prior weight.
+VARIATIONS = (
+    (1.0, 1.0, 1.0, 1.0, 1.0, 3.0),  # as cross-fitted
+    (0.5, 1.5, 1.2, 1.2, 1.0, 1.0),  # half of the mean
+    (0.0, 2.0, 0.7, 1.5, 1.0, 1.0),  # none of it
+    (1.0, 1.0, 1.0, 1.4, 2.0, 1.0),  # rougher and noisier
+)
+
+
+def fit_scalars(trained: TrainedNetworks, batch: TaskBatch, geometry: Geometry) -> dict[str, Tensor]:
+    """Fit what all members share, each task seen through the network that never saw it.
+
+    Returns:
+        `slope`, `slope_sd`, `offset`, `offset_sd`, `deep`, `deep_lengthscale`, `signal`, `noise` (scalars) and
+        `lengthscale` (`n_blocks`).
+    """
+    phi, mean = trained.unseen(batch.X)
+    new, y = batch.X, batch.Y[..., 0]
+    location = lengthscale_location(geometry.n_blocks)
+    squared = squared_distance(phi, phi)
+    centers = {"slope_sd": 0.3, "offset_sd": 0.5, "deep": 0.5, "deep_lengthscale": 1.0, "signal": 0.5, "noise": 0.3}
+    start = {f"log_{name}": new.new_tensor(math.log(value)) for name, value in centers.items()}
+    start |= {"slope": new.new_tensor(0.8), "offset": new.new_tensor(0.0)}
+    start |= {"log_lengthscale": new.new_full((geometry.n_blocks,), location)}
+
+    def loss(p: Mapping[str, Tensor]) -> Tensor:
+        Z = batch.X * geometry.inverse_lengthscales(p["log_lengthscale"].exp())
+        K = p["log_deep"].exp().square() * matern52(squared / p["log_deep_lengthscale"].exp().square())
+        K = K + p["log_signal"].exp().square() * matern52(squared_distance(Z, Z)) + p["log_offset_sd"].exp().square()
+        K = K + p["log_slope_sd"].exp().square() * mean[:, :, None] * mean[:, None, :]
+        residual = y - p["offset"] - p["slope"] * mean
+        density = row_densities(K, p["log_noise"].exp().square(), residual, batch.mask) * batch.mask
+        prior = ((p["log_lengthscale"] - location) / LENGTHSCALE_SD).square().sum()
+        for name, value in centers.items():
+            prior = prior + (p[f"log_{name}"] - math.log(value)).square()
+        return -density.sum() + 0.5 * prior
+
+    found = minimize(loss, start, steps=SCALAR_STEPS)
+    return {name.removeprefix("log_"): v.exp() if name.startswith("log_") else v for name, v in found.items()}
+
+
+def deep_members(scalars: Mapping[str, Tensor], n_folds: int, geometry: Geometry) -> Members:
+    """Spread what was cross-fitted into a bank: every network with every variation (`VARIATIONS`)."""
+    table = torch.tensor(VARIATIONS, dtype=torch.float64).repeat(n_folds, 1)
+    slope, slope_sd, deep, signal, noise, prior = table.T
+    own = torch.eye(n_folds, dtype=torch.float64).repeat_interleave(len(VARIATIONS), dim=0)  # h x f
+    ones = torch.ones_like(prior)
+    return plain_members(
+        geometry,
+        scalars["lengthscale"].expand(len(prior), -1),
+        n_features=n_folds,
+        component_sd=own * (deep * scalars["deep"])[:, None],
+        signal=signal * scalars["signal"],
+        noise=(noise * scalars["noise"]).clamp_min(0.01),
+        offset=ones * scalars["offset"],
+        offset_sd=ones * scalars["offset_sd"],
+        slope=own * (slope * scalars["slope"])[:, None],
+        slope_sd=own * (slope_sd * scalars["slope_sd"])[:, None],
+        log_prior=prior.log(),
+    )
+
+
+@dataclass(frozen=True)
+class DeepKernelGP(MetaGP):
+    """MetaGP whose features and components come out of networks."""
+
+    @classmethod
+    def meta_train(
+        cls, distribution: TaskDistribution | None, setting: Setting, *, start_from: Checkpoint | None = None
+    ) -> Checkpoint:
+        """Meta-train on a history, always from the beginning: tasks change folds when one is added.
+
+        Raises:
+            ConfigurationError: If the distribution is no history.
+            NotEnoughDataError: If it has fewer tasks than there are folds.
+        """
+        if not isinstance(distribution, HistoryDistribution):
+            raise ConfigurationError(f"A {NAME} hypothesis must learn from a history; got {distribution}.")
+        if len(distribution.tasks) < FEWEST_TASKS:
+            n = len(distribution.tasks)
+            raise NotEnoughDataError(f"A {NAME} hypothesis needs {FEWEST_TASKS} earlier tasks at least; got {n}.")
+        checkpoint = super().meta_train(distribution, setting)
+        parent = "" if start_from is None else start_from.checkpoint_id
+        return replace(checkpoint, meta=replace(checkpoint.meta, learner=NAME, parent=parent))
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> DeepKernelGP:
+        """Rebuild the learner from its checkpoint.
+
+        Raises:
+            CheckpointError: If another family made the checkpoint.
+        """
+        if checkpoint.meta.learner != NAME:
+            raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
+        tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
+        features = {n.removeprefix("features."): value for n, value in tensors.items() if n.startswith("features.")}
+        means = NetworkMeans.from_tensors(features)
+        plain = Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)})
+        return cls(
+            members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
+            features=means,
+            components=DeepComponents.beside(plain, means, tensors["trust.deep_lengthscale"]),
+            scale=OutcomeScale(**checkpoint.meta.details["scale"]),
+            device=torch.device(device),
+            trust={"deep_lengthscale": tensors["trust.deep_lengthscale"]},
+            scores=checkpoint.meta.scores,
+        )
+
+    @classmethod
+    def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> DeepKernelGP:
+        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
+        wider, device = tasks[0].space, torch.device(setting.device)
+        own = None if wider is None else OwnBlocks.of(wider, device)
+        geometry = Geometry.of(setting.space if wider is None else wider, device)
+        scale = MetaGP._cold(geometry, scale).choose_axis(tasks, setting.seed)
+        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
+        generator = torch_generator(setting.seed, NAME)
+        trained = train_networks(batch, geometry, generator, N_FOLDS, setting.on_step)
+        scalars = fit_scalars(trained, subsample(batch, MAX_FIT_POINTS, generator), geometry)
+        if own is not None:
+            scalars["lengthscale"] = own.lengthscales(scalars["lengthscale"])
+        blocks = geometry if own is None else own.geometry
+        means = NetworkMeans.of(trained.networks, None if wider is None else Lift.of(wider, device))
+        return cls(
+            members=deep_members(scalars, N_FOLDS, blocks),
+            features=means,
+            components=DeepComponents.beside(blocks.components, means, scalars["deep_lengthscale"]),
+            scale=scale,
+            device=device,
+            trust={"deep_lengthscale": scalars["deep_lengthscale"]},
+            scores=ranking_scores(trained.unseen(batch.X)[1], batch) | {"held_out_nlpd": min(trained.held_out_nlpd)},
+        )
