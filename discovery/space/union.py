@@ -163,10 +163,10 @@ def align(
         The widened space, the same for any order of the tables; None where nothing differs.
     """
     widened = [_widen(codec, spec, tables) for codec in space.codecs]
-    further = [_held_codec(name, value, tables) for name, value in sorted(held.items())]
     fractions = Fractions.of(spec)
     names = {str(name) for table in tables for name in table.columns}
     symbols = {} if fractions is None else fractions.columns([*{*space.names, *names}])
+    further = [_held_codec(name, value, tables) for name, value in sorted(held.items()) if name not in symbols]
     is_mixed = any(name not in space.names for name in symbols) or any(
         (_numbers(name, [table]) == 0).all() for table in tables for name in symbols
     )

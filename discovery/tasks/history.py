@@ -8,8 +8,7 @@ campaign's space does not have widens the space; rows without usable values are 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,12 +17,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from discovery.campaign import CampaignRef, CampaignSpec, FileRef, TableExperiment, held_in, history_file, history_name
+from discovery.campaign import (
+    CampaignRef,
+    CampaignSpec,
+    FileRef,
+    TableExperiment,
+    held_in,
+    history_file,
+    history_name,
+)
 from discovery.errors import ConfigurationError, InputError, NotEnoughDataError, NotSupportedError
 from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read_rows
 from discovery.ingest.checks import IDS
 from discovery.space import AlignedSpace, align
-from discovery.space.union import Fractions
+from discovery.tasks.columns import complete, whole_mixtures
 from discovery.tasks.lift import encode_aligned
 from discovery.tasks.task import Task, TaskBatch
 
@@ -97,54 +104,13 @@ def read_history(
     tables = [path for ref in refs if (path := history_file(ref)) is not None]
     aligned = align(spec, space, [rows.frame for rows in raw.values()], spec.experience.held or {}) if raw else None
     checked = {n: check_rows(rows, wanted, aligned.union if aligned else space) for n, rows in raw.items()}
+    checked = {n: whole_mixtures(rows, spec) for n, rows in checked.items()}
     used = {*(aligned.union if aligned else space).names, *_outcome_columns(spec), *IDS}
     return HistoryTasks(
         tasks=tuple(_task(name, rows, spec, aligned or space) for name, rows in checked.items() if len(rows.frame)),
         dropped={name: rows.rejected for name, rows in checked.items() if rows.rejected},
         differences=aligned.differences if aligned else (),
         unused=tuple(sorted({str(name) for path in tables for name in raw[path].frame} - used)),
-    )
-
-
-def complete(
-    sources: Mapping[str, tuple[RawRows, Mapping[str, float | str]]], spec: CampaignSpec
-) -> dict[str, RawRows]:
-    """Give every source a column for each parameter, each further column to learn across, and each element.
-
-    Args:
-        sources: Rows, and the values at which parameters were held, by name.
-        spec: The campaign.
-
-    Raises:
-        InputError: If a column is missing and not held, or stands there and is held.
-    """
-    names = {str(name) for rows, _ in sources.values() for name in rows.frame}
-    fractions = Fractions.of(spec)
-    absent = {} if fractions is None else dict.fromkeys(fractions.columns([*fractions.names, *names]), 0.0)
-    wanted = [*(p.name for p in spec.parameters), *(spec.experience.held or {}), spec.objective.name]
-    completed = {}
-    for source, (rows, held) in sources.items():
-        _check_columns(source, rows.frame, [name for name in wanted if name not in absent], held)
-        gaps = {name: value for name, value in {**absent, **held}.items() if name not in rows.frame}
-        completed[source] = dataclasses.replace(rows, frame=rows.frame.assign(**gaps))
-    return completed
-
-
-def _check_columns(source: str, frame: pd.DataFrame, wanted: Sequence[str], held: Mapping[str, object]) -> None:
-    both = [name for name in held if name in frame]
-    if both:
-        raise InputError(
-            f"{source} must not have a column {both[0]!r} that is said to be held.", "Remove it from held."
-        )
-    lacking = [name for name in wanted if name not in frame and name not in held]
-    if not lacking:
-        return
-    near = difflib.get_close_matches(lacking[0], map(str, frame.columns), n=1)
-    raise InputError(
-        f"{source} must have the columns {', '.join(map(repr, lacking))}; got {', '.join(map(str, frame.columns))}.",
-        f"Rename {near[0]!r} to {lacking[0]!r}?"
-        if near
-        else f"If it was not varied, say at what value it was held: {{file: {source}, held: {{{lacking[0]}: ...}}}}.",
     )
 
 
