@@ -80,5 +80,7 @@ class DeepComponents(Components):
 
     def __call__(self, A: Tensor, B: Tensor) -> Tensor:
         """Evaluate all correlations. Shapes `* x n x d`, `* x m x d` to `f x * x n x m`."""
+        n_dims = max(A.ndim, B.ndim)  # networks come first, so both need the same batch dimensions to be aligned
+        A, B = (X.reshape(*[1] * (n_dims - X.ndim), *X.shape) for X in (A, B))
         a, b = self.means.embed(A)[0] / self.lengthscale, self.means.embed(B)[0] / self.lengthscale
         return matern52(squared_distance(a, b))

@@ -144,6 +144,18 @@ def test_its_gradients_reach_configurations(checkpoint, space):
     assert torch.isfinite(X.grad).all() and (X.grad[:, 3:] != 0).all()
 
 
+def test_correlations_of_batches_are_those_of_single_points(checkpoint, space):
+    """Whatever the batch dimensions of the two sides, every network compares the same points."""
+    components = DeepKernelGP.load(checkpoint).components
+    A = torch.as_tensor(space.sample(3, np.random.default_rng(2)))
+    B = torch.as_tensor(space.sample(4 * 2, np.random.default_rng(3)))
+    plain = components(A, B)  # f x 3 x 8
+    batched = components(A[None], B.reshape(4, 1, 2, -1))  # f x 4 x 1 x 3 x 2
+
+    torch.testing.assert_close(batched[:, :, 0].movedim(1, 2).reshape(N_FOLDS, 3, 8), plain)
+    torch.testing.assert_close(torch.diagonal(components(A, A), dim1=1, dim2=2), torch.ones(N_FOLDS, 3).double())
+
+
 def test_what_it_refuses(dozen, setting, checkpoint):
     """It learns from histories only, of one task per fold at least, and loads its own checkpoints only."""
     with pytest.raises(ConfigurationError, match="must learn from a history; got None"):
