@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +19,14 @@ from discovery.acquisition.continuous import choose_in_space, is_near
 from discovery.acquisition.pool import Choice, Search, choose_from_pool
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
+from discovery.errors import NoCandidateError
 from discovery.meta.learner import Support
 from discovery.seeds import derive
 
 if TYPE_CHECKING:
     from discovery.space import CandidatePool, SearchSpace
+
+INSURED_EVERY = 4  # of so many experiments one is chosen without experience, until experience has proved itself
 
 
 @dataclass(frozen=True)
@@ -152,13 +156,10 @@ def run_cycle(
     belief = adapt(hypotheses, observed)
     sign = 1.0 if request.goal == "maximize" else -1.0
     search = Search(request.acquisition, sign, derive(request.seed, "cycle", request.cycle, len(observed.y)))
+    X = None
     if pool is not None:
         X = pool_with_features(pool, hypotheses) if pool_inputs is None else pool_inputs
-        choices = choose_from_pool(
-            belief, X, _allowed(pool, observed, request), request.n, search, _pending(space, belief, request)
-        )
-    else:
-        choices = _choose_in_space(space, belief, observed, request, search)
+    choices = _choose(space, pool, X, belief, observed, request, search)
     drafts = _drafts(space, pool, belief, choices, search)
     return CycleResult(drafts, belief.summary(), time.perf_counter() - started)
 
@@ -184,8 +185,59 @@ def _pending(space: SearchSpace, belief: Belief, request: CycleRequest) -> torch
     return torch.as_tensor(pending, dtype=torch.float64, device=belief.steps.device)
 
 
+def is_insured(belief: Belief, position: int) -> bool:
+    """Say whether an experiment is chosen as if there were no experience.
+
+    Likelihood does not see what misleading experience does to the search: it can foresee the outcomes of bad regions
+    well and never look elsewhere. So until experience has foreseen this task's measurements clearly better than no
+    transfer does, every few experiments are chosen without it. Experiments before the first measurement are not.
+
+    Args:
+        belief: The belief over real measurements.
+        position: Number of experiments chosen before, measured or not.
+    """
+    return position % INSURED_EVERY == INSURED_EVERY - 1 and not belief.is_proved
+
+
+def _choose(
+    space: SearchSpace,
+    pool: CandidatePool | None,
+    X: torch.Tensor | None,
+    belief: Belief,
+    observed: Observations,
+    request: CycleRequest,
+    search: Search,
+) -> list[Choice]:
+    """Choose a batch: stretches of it by the belief, and single experiments by somebody who trusts no experience."""
+    pending = _pending(space, belief, request)
+    before = len(observed.y) + len(pending)
+    turns = [is_insured(belief, before + i) for i in range(request.n)]
+    allowed = None if pool is None else _allowed(pool, observed, request)
+    choices: list[Choice] = []
+    for is_doubtful, stretch in groupby(turns):
+        own, n = belief.doubting() if is_doubtful else belief, len(list(stretch))
+        try:
+            if X is not None and allowed is not None:
+                found = choose_from_pool(own, X, allowed, n, search, pending)
+                allowed[[choice.index for choice in found]] = False
+            else:
+                found = _choose_in_space(space, own, observed, replace(request, n=n), search, pending)
+        except NoCandidateError:
+            if not choices:
+                raise
+            break
+        choices += found
+        pending = torch.cat([pending, *(choice.x[None] for choice in found)])
+    return choices
+
+
 def _choose_in_space(
-    space: SearchSpace, belief: Belief, observed: Observations, request: CycleRequest, search: Search
+    space: SearchSpace,
+    belief: Belief,
+    observed: Observations,
+    request: CycleRequest,
+    search: Search,
+    pending: torch.Tensor,
 ) -> list[Choice]:
     taken = _taken(observed, request)
     measured = observed.X[:0] if request.allow_replicates else observed.X
@@ -194,7 +246,7 @@ def _choose_in_space(
         named = np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
         return named | is_near(X, measured)
 
-    return choose_in_space(belief, space, request.n, search, _pending(space, belief, request), is_taken)
+    return choose_in_space(belief, space, request.n, search, pending, is_taken)
 
 
 def _drafts(

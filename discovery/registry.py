@@ -61,6 +61,17 @@ LEARNERS = {
     "meta_gp": Entry(
         "discovery.meta.meta_gp:MetaGP", "Bank of exact Gaussian processes whose whole prior is meta-learned."
     ),
+    "molecule_gp": Entry(
+        "discovery.meta.molecules:MoleculeGP",
+        "The same for molecules: fragments compared, sources trusted by nearness.",
+    ),
+    "deep_kernel": Entry(
+        "discovery.meta.deep_kernel:DeepKernelGP", "Gaussian processes on features that networks learn from many tasks."
+    ),
+    "in_context": Entry(
+        "discovery.meta.in_context:InContext",
+        "Transformer that reads measurements as its context; trained once, shipped.",
+    ),
 }
 ACQUISITIONS = {
     "log_ei": Entry("", "Logarithm of the expected improvement; exact for the belief's mixture."),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from discovery.belief.hypotheses import load_hypotheses
-from discovery.cycle import CycleRequest, Observations, pool_with_features, run_cycle
+from discovery.cycle import CycleRequest, Observations, adapt, is_insured, pool_with_features, run_cycle
 from discovery.meta.train import Experience, meta_train_hypotheses
 from discovery.space import CandidatePool
 
@@ -132,3 +132,19 @@ def test_two_thousand_candidates_take_a_fifth_of_a_second(space, surface, hypoth
         seconds.append(time.perf_counter() - started)
     print(f"adapt + propose: {min(seconds):.3f} s")
     assert min(seconds) <= 0.2
+
+
+def test_unproved_experience_does_not_choose_every_experiment(space, surface, hypotheses):
+    """Until history has foreseen the outcomes better than no transfer, every fourth experiment is chosen without it."""
+    pool, g = pool_of(space, 60), np.random.default_rng(1)
+    unlike = Observations(pool.X[:7], 50 + 20 * g.standard_normal(7), None, pool.keys[:7])
+    belief = adapt(hypotheses, unlike)
+    assert not belief.is_proved
+    assert [is_insured(belief, n) for n in range(8)] == [False, False, False, True] * 2
+    drafts = run_cycle(space, pool, hypotheses, unlike, CycleRequest(n=2)).drafts
+    assert drafts[0].argument["no_transfer"] == pytest.approx(1.0)  # the eighth experiment
+    assert 0 < drafts[1].argument["no_transfer"] < 1
+    assert len({draft.key for draft in drafts}) == 2
+
+    alike = observed(space, surface, pool, 11)
+    assert not any(is_insured(adapt(hypotheses, alike), n) for n in range(8))

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from discovery.belief.records import BeliefSummary, HypothesisPrediction
-from discovery.belief.weights import NO_TRANSFER, e_value, hypothesis_steps, quantiles, representatives, search_weights
+from discovery.belief.weights import (
+    NO_TRANSFER,
+    e_value,
+    hypothesis_steps,
+    log_e_value,
+    quantiles,
+    representatives,
+    search_weights,
+)
 from discovery.errors import ConfigurationError
 from discovery.meta.learner import Adapted, Learner, Support, Surrogate
 
 N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
 DOUBTING = (0.2, 0.6, 0.95)  # of them stand for the prior, whatever the evidence says: members at these quantiles of
 # its spread, so that measurements which happen to be equal do not leave only members that imagine no other outcome
+PROOF = 3.0  # times likelier under experience than without it: the measurements so far prove that experience fits
+FORBIDDEN = 1e4  # taken from the log weight of what has no say
 DOUBT = 0.02  # weight of those
 
 
@@ -95,6 +105,27 @@ class Belief:
     @staticmethod
     def _no_transfer(names: Sequence[str]) -> int | None:
         return names.index(NO_TRANSFER) if NO_TRANSFER in names else None
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether experience foresaw the measurements clearly better than no transfer did, or there is none."""
+        names = [hypothesis.name for hypothesis in self.hypotheses]
+        index = self._no_transfer(names)
+        if index is None or len(names) == 1:
+            return True
+        prior = torch.tensor([h.prior_weight for h in self.hypotheses], dtype=self.steps.dtype).log()
+        return math.log(PROOF) <= -log_e_value(prior.to(self.steps.device), self.steps.sum(1), index)
+
+    def doubting(self) -> Belief:
+        """Return the belief of somebody who trusts no experience: the no-transfer hypothesis has all the weight."""
+        names = [hypothesis.name for hypothesis in self.hypotheses]
+        kept = []
+        for part in self.kept:
+            own = torch.log_softmax(part.log_weight, dim=-1)
+            kept.append(KeptBank(part.name, part.bank, own if part.name == NO_TRANSFER else own - FORBIDDEN))
+        weights = torch.zeros_like(self.weights)
+        weights[names.index(NO_TRANSFER)] = 1.0
+        return replace(self, kept=tuple(kept), weights=weights)
 
     def summary(self) -> BeliefSummary:
         """Say where the belief stands."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from discovery import registry
 from discovery.belief.belief import Hypothesis
-from discovery.meta.meta_gp import MetaGP
 from discovery.meta.train import TrainedHypothesis
 
 
@@ -17,7 +17,7 @@ def load_hypotheses(trained: Sequence[TrainedHypothesis], device: torch.device |
         Hypothesis(
             name=item.name,
             prior_weight=item.prior_weight,
-            learner=MetaGP.load(item.checkpoint, device),
+            learner=registry.load("learner", item.checkpoint.meta.learner).load(item.checkpoint, device),
             checkpoint_id=item.checkpoint.checkpoint_id,
             task_sources=item.checkpoint.meta.task_sources,
         )

@@ -69,9 +69,14 @@ def e_value(log_prior: Tensor, log_evidence: Tensor, no_transfer: int | None) ->
     """
     if no_transfer is None or len(log_prior) < 2:
         return 1.0
+    return math.exp(min(log_e_value(log_prior, log_evidence, no_transfer), 700.0))
+
+
+def log_e_value(log_prior: Tensor, log_evidence: Tensor, no_transfer: int) -> float:
+    """Return the logarithm of `e_value`, where there are other hypotheses beside no transfer."""
     others = torch.arange(len(log_prior), device=log_prior.device) != no_transfer
     transfer = torch.logsumexp(torch.log_softmax(log_prior[others], 0) + log_evidence[others], dim=0)
-    return math.exp(min(float(log_evidence[no_transfer] - transfer), 700.0))
+    return float(log_evidence[no_transfer] - transfer)
 
 
 def representatives(log_weight: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -186,8 +186,9 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
         raise fault("hypotheses", f"must contain {NO_TRANSFER}; got {', '.join(names)}", advice)
     simulators = [f"simulator:{ref.name}" for ref in spec.experience.simulators]
     for i, name in enumerate(names):
-        if name == "history" and not spec.experience.history:
-            raise fault(f"hypotheses[{i}].name", "history needs experience.history; got none", "List its files there.")
+        if name in ("history", "deep_kernel") and not spec.experience.history:
+            text = f"{name} needs experience.history; got none"
+            raise fault(f"hypotheses[{i}].name", text, "List its files there.")
         if name.startswith("simulator:") and name not in simulators:
             text = f"must be a simulator of experience.simulators; got {name!r}"
             raise fault(f"hypotheses[{i}].name", text, nearest(name, simulators) if simulators else "List it there.")

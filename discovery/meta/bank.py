@@ -22,6 +22,7 @@ from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
 from discovery.meta.members import Members
 
 LOG_2PI = math.log(2 * math.pi)
+JITTER = 1e-11  # of the prior variance: two measurements of one configuration must not be singular to rounding
 
 
 class Inputs(NamedTuple):
@@ -119,7 +120,8 @@ class Bank(FantasizeMixin, Model):
         noise = self.members.noise.square()[:, None].expand(-1, self.X.shape[-2])
         if self.Yvar is not None:
             noise = noise + self.Yvar
-        K = self._covariance(inputs, inputs) + torch.diag_embed(noise)
+        K = self._covariance(inputs, inputs)
+        K = K + torch.diag_embed(noise + JITTER * torch.diagonal(K, dim1=-2, dim2=-1))
         self._train = inputs
         self._factor = torch.linalg.cholesky(K)  # * x h x n x n
         self._whitened = self._whiten(self.Y - inputs.mean)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from discovery import registry
 from discovery.errors import NotEnoughDataError
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.geometry import Geometry
@@ -64,7 +65,8 @@ def refine(
     if len(old) < 2:
         raise NotEnoughDataError(f"Refinement holds out old tasks and needs at least two; got {len(old)}.")
     judge = score or held_out_nlpd
-    checkpoint = MetaGP.meta_train(HistoryDistribution((*old, new)), setting, start_from=parent)
+    family = registry.load("learner", parent.meta.learner)
+    checkpoint = family.meta_train(HistoryDistribution((*old, new)), setting, start_from=parent)
     before, after = judge(parent, old), judge(checkpoint, old)
     scores = checkpoint.meta.scores | {"held_out_nlpd": after, "held_out_nlpd_parent": before}
     described = Checkpoint(replace(checkpoint.meta, scores=scores), checkpoint.tensors)
@@ -81,7 +83,7 @@ def held_out_nlpd(checkpoint: Checkpoint, tasks: Sequence[Task]) -> float:
     Returns:
         Mean negative log predictive density, nats per measurement, raw units.
     """
-    learner = MetaGP.load(checkpoint)
+    learner: MetaGP = registry.load("learner", checkpoint.meta.learner).load(checkpoint)
     scores = [_held_out_one(learner, i, task) for i, task in enumerate(tasks)]
     return float(np.mean(scores))
 

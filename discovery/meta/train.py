@@ -1,7 +1,8 @@
 """Which hypotheses a campaign has, and meta-training each of them.
 
-`auto` means: no transfer always, history where there are earlier tasks, one hypothesis per simulator. Prior weights
-follow what cross-fitting found: a history whose tasks do not rank each other gets next to none.
+`auto` means: no transfer always, history where there are earlier tasks, a deep kernel beside it where there are a dozen,
+one hypothesis per simulator. Prior weights follow what cross-fitting found: a history whose tasks do not rank each
+other gets next to none. The prior that ships (`pretrained`) joins where a campaign file names it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from discovery import registry
 from discovery.errors import ConfigurationError
 from discovery.meta.checkpoint import Checkpoint
-from discovery.meta.learner import Setting
-from discovery.meta.meta_gp import MetaGP
+from discovery.meta.components import MOLECULE
+from discovery.meta.learner import Learner, Setting
 from discovery.meta.scale import outcome_scale
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
     from discovery.tasks.distribution import TaskDistribution
 
 NO_TRANSFER, HISTORY, SIMULATOR = "no_transfer", "history", "simulator:"
-AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, SIMULATOR: 0.2}  # simulators share theirs; absent kinds drop out
+DEEP_KERNEL, PRETRAINED = "deep_kernel", "pretrained"
+FROM_HISTORY = (HISTORY, DEEP_KERNEL)
+MANY_TASKS = 12  # earlier tasks from which on a deep kernel is learned
+AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, DEEP_KERNEL: 0.1, PRETRAINED: 0.1, SIMULATOR: 0.2}  # simulators share
+# theirs; absent kinds drop out
 RANKS_FOR_TRUST = (0.05, 0.3)  # cross-fitted rank correlation, one standard error off: where trust begins, is full
 LEAST_TRUST = 0.001  # share of its weight that a history keeps when its tasks do not rank each other: it may know
 # the level of the outcomes, win evidence with that, and still mislead the search
@@ -67,15 +73,16 @@ class Experience:
         Raises:
             ConfigurationError: If the campaign has no such experience.
         """
-        if hypothesis == NO_TRANSFER:
+        if hypothesis in (NO_TRANSFER, PRETRAINED):
             return None
-        if hypothesis == HISTORY and self.history:
+        if hypothesis in FROM_HISTORY and self.history:
             return HistoryDistribution(self.history)
         simulators = self.simulators or {}
         name = hypothesis.removeprefix(SIMULATOR)
         if hypothesis.startswith(SIMULATOR) and name in simulators:
             return simulators[name]
-        known = [NO_TRANSFER, *([HISTORY] if self.history else []), *(SIMULATOR + n for n in simulators)]
+        own = FROM_HISTORY if self.history else ()
+        known = [NO_TRANSFER, PRETRAINED, *own, *(SIMULATOR + n for n in simulators)]
         raise ConfigurationError(
             f"hypotheses must name experience that the campaign has ({', '.join(known)}); got {hypothesis!r}.",
             "Add it under `experience`, or remove the hypothesis.",
@@ -87,7 +94,27 @@ def hypothesis_names(spec: CampaignSpec, experience: Experience) -> list[str]:
     if spec.hypotheses != "auto":
         return [reference.name for reference in spec.hypotheses]
     history = [HISTORY] if experience.history else []
-    return [NO_TRANSFER, *history, *(SIMULATOR + name for name in experience.simulators or {})]
+    is_molecular = any(parameter.type == MOLECULE for parameter in spec.parameters)
+    deep = [DEEP_KERNEL] if len(experience.history) >= MANY_TASKS and not is_molecular else []
+    return [NO_TRANSFER, *history, *deep, *(SIMULATOR + name for name in experience.simulators or {})]
+
+
+def family_of(hypothesis: str, space: SearchSpace) -> type[Learner]:
+    """Return the family of meta-learning that a hypothesis is learned with.
+
+    Raises:
+        ConfigurationError: If it has none for a space of molecules.
+    """
+    is_molecular = any(block.kind == MOLECULE for block in space.blocks)
+    if hypothesis in (DEEP_KERNEL, PRETRAINED) and is_molecular:
+        raise ConfigurationError(
+            f"hypotheses must fit molecules where a parameter is one; got {hypothesis!r}.",
+            "Remove it from `hypotheses`.",
+        )
+    plain = "molecule_gp" if is_molecular else "meta_gp"
+    name = {DEEP_KERNEL: "deep_kernel", PRETRAINED: "in_context"}.get(hypothesis, plain)
+    family: type[Learner] = registry.load("learner", name)
+    return family
 
 
 def prior_weights(spec: CampaignSpec, checkpoints: Mapping[str, Checkpoint]) -> dict[str, float]:
@@ -106,7 +133,8 @@ def prior_weights(spec: CampaignSpec, checkpoints: Mapping[str, Checkpoint]) -> 
     for name, checkpoint in checkpoints.items():
         kind = SIMULATOR if name.startswith(SIMULATOR) else name
         share = AUTO_WEIGHTS.get(kind, 0.2) / (n_simulators if kind == SIMULATOR else 1)
-        weights[name] = given.get(name, share * (history_trust(checkpoint.meta.scores) if name == HISTORY else 1.0))
+        trust = history_trust(checkpoint.meta.scores) if name in FROM_HISTORY else 1.0
+        weights[name] = given.get(name, share * trust)
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
 
@@ -152,7 +180,7 @@ def meta_train_hypotheses(
     for name in hypothesis_names(spec, experience) if only is None else [only]:
         setting = training_setting(spec, space, experience, name, device=device, report=report)
         distribution = experience.distribution(name)
-        checkpoints[name] = known[name] if name in known else MetaGP.meta_train(distribution, setting)
+        checkpoints[name] = known[name] if name in known else family_of(name, space).meta_train(distribution, setting)
     weights = prior_weights(spec, checkpoints)
     return [TrainedHypothesis(name, weights[name], checkpoint) for name, checkpoint in checkpoints.items()]
 

@@ -21,7 +21,7 @@ from discovery.lifecycle import ModelStatus
 from discovery.meta.checkpoint import Checkpoint, load, save
 from discovery.meta.scale import outcome_scale
 from discovery.meta.train import (
-    HISTORY,
+    FROM_HISTORY,
     SIMULATOR,
     Experience,
     TrainedHypothesis,
@@ -197,8 +197,8 @@ class ModelShelf:
         overrides = {item.name: item.overrides for item in self.spec.experience.simulators}
         recipe = {
             "version": TRAINING_VERSION,
-            "outcome": self.spec.objective.name if hypothesis == HISTORY else "",
-            "held": self._held() if hypothesis == HISTORY else {},
+            "outcome": self.spec.objective.name if hypothesis in FROM_HISTORY else "",
+            "held": self._held() if hypothesis in FROM_HISTORY else {},
             "simulator": overrides.get(hypothesis.removeprefix(SIMULATOR), {}),
         }
         plain: dict[str, Any] = json.loads(json.dumps(recipe))
@@ -217,7 +217,7 @@ class ModelShelf:
         plain = outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks)
         found = details["scale"]
         wanted = asdict(plain) | {name: found[name] for name in ("sign", "delta")}  # training chose the axis
-        if hypothesis != HISTORY:
+        if hypothesis not in FROM_HISTORY:
             return bool(found == wanted)
         has_scale = found == wanted or found["origin"] == wanted["origin"] == "history"
         extra = set(checkpoint.meta.task_sources) - {task.source for task in tasks}

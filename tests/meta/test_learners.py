@@ -11,7 +11,8 @@ from discovery.meta.learner import Setting, Support
 from discovery.meta.scale import OutcomeScale
 from discovery.tasks.history import HistoryDistribution
 
-LEARNERS = sorted(registry.LEARNERS)
+LEARNERS = sorted(set(registry.LEARNERS) - {"molecule_gp"})  # it needs molecules: tests/meta/test_molecules.py
+EXACT = sorted(set(LEARNERS) - {"in_context"})  # an amortized family's evidence is a sum of steps, in their order
 SETTING = {"hypothesis": "history", "scale": OutcomeScale(50.0, 25.0, "range")}
 
 
@@ -41,14 +42,16 @@ def test_adapting_gives_a_model_with_evidence(trained, space, surface, n):
 
 
 def test_permuting_the_support_changes_nothing(trained, space, surface):
-    """Evidence and posterior do not depend on the order of measurements."""
+    """The posterior, and exact evidence, do not depend on the order of measurements."""
     family, checkpoint = trained
     learner, whole = family.load(checkpoint), support(space, surface, 12)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
     one, other = learner.adapt(whole), learner.adapt(Support(whole.X[order], whole.y[order]))
-    torch.testing.assert_close(one.log_evidence, other.log_evidence)
+    if checkpoint.meta.learner in EXACT:
+        torch.testing.assert_close(one.log_evidence, other.log_evidence)
     x = torch.rand(3, space.n_dims, dtype=torch.float64)
-    torch.testing.assert_close(one.model.posterior(x).mean, other.model.posterior(x).mean)
+    near = {} if checkpoint.meta.learner in EXACT else {"rtol": 1e-3, "atol": 1e-2}  # networks compute in float32
+    torch.testing.assert_close(one.model.posterior(x).mean, other.model.posterior(x).mean, **near)
 
 
 def test_a_checkpoint_of_another_family_is_refused(trained):
