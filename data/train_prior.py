@@ -232,7 +232,7 @@ def train(trainer: Trainer, minutes: float, until: float) -> None:
     held_out = validation_batches([task for task in tasks if task.is_held_out])
     rng = np.random.default_rng([trainer.seed, trainer.state.step])
     generator = torch.Generator().manual_seed(trainer.seed + trainer.state.step)
-    last_saved, recent = time.monotonic(), []
+    last_saved, recent = time.monotonic(), list[float]()
     while trainer.state.seconds < 60 * minutes and time.time() < until:
         start = time.monotonic()
         is_measured = bool(shown) and rng.random() < MEASURED_SHARE
@@ -242,12 +242,19 @@ def train(trainer: Trainer, minutes: float, until: float) -> None:
         recent.append(trainer.step(batch, trainer.state.seconds / (60 * minutes)))
         trainer.state.seconds += time.monotonic() - start
         if time.monotonic() - last_saved > CHECKPOINT_EVERY_S:
-            scores = {k: round(v, 4) for k, v in validate(trainer.average(), held_out).items()}
-            entry = {"step": trainer.state.step, "minutes": round(trainer.state.seconds / 60, 1)}
-            trainer.state.history.append(entry | {"train": round(float(np.mean(recent)), 4)} | scores)
-            print(json.dumps(trainer.state.history[-1]), flush=True)
-            trainer.save()
+            note(trainer, held_out, recent)
             last_saved, recent = time.monotonic(), []
+    note(trainer, held_out, recent)
+
+
+def note(trainer: Trainer, held_out: dict[str, list[Batch]], recent: list[float]) -> None:
+    """Validate the averaged weights, write down where training stands, and save."""
+    state = trainer.state
+    entry = {"step": state.step, "minutes": round(state.seconds / 60, 1)}
+    entry |= {"train": round(float(np.mean(recent)), 4)} if recent else {}
+    entry |= {name: round(value, 4) for name, value in validate(trainer.average(), held_out).items()}
+    state.history.append(entry)
+    print(json.dumps(entry), flush=True)
     trainer.save()
 
 
