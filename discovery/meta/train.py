@@ -1,7 +1,7 @@
 """Which hypotheses a campaign has, and meta-training each of them.
 
-`auto` means: no transfer always, history where there are earlier tasks, a deep kernel beside it where there are a dozen,
-one hypothesis per simulator. Prior weights follow what cross-fitting found: a history whose tasks do not rank each
+`auto` means: no transfer always, history where there are earlier tasks, a deep kernel beside it where there are a
+dozen, one hypothesis per simulator. Prior weights follow what cross-fitting found: a history whose tasks do not rank each
 other gets next to none. The prior that ships (`pretrained`) joins where a campaign file names it.
 """
 
@@ -31,9 +31,9 @@ NO_TRANSFER, HISTORY, SIMULATOR = "no_transfer", "history", "simulator:"
 DEEP_KERNEL, PRETRAINED = "deep_kernel", "pretrained"
 FROM_HISTORY = (HISTORY, DEEP_KERNEL)
 MANY_TASKS = 12  # earlier tasks from which on a deep kernel is learned
-AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, DEEP_KERNEL: 0.1, PRETRAINED: 0.1, SIMULATOR: 0.2}  # simulators share
+AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, DEEP_KERNEL: 0.6, PRETRAINED: 0.1, SIMULATOR: 0.2}  # simulators share
 # theirs; absent kinds drop out
-RANKS_FOR_TRUST = (0.05, 0.3)  # cross-fitted rank correlation, one standard error off: where trust begins, is full
+RANKS_FOR_TRUST = (0.0, 0.2)  # cross-fitted rank correlation, one standard error off: where trust begins, is full
 LEAST_TRUST = 0.001  # share of its weight that a history keeps when its tasks do not rank each other: it may know
 # the level of the outcomes, win evidence with that, and still mislead the search
 ONE_SOURCE_TRUST = 0.5  # the same with one source, where nothing can be cross-fitted
