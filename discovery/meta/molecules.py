@@ -54,6 +54,7 @@ TRUST = (0.5, 0.75, 1.0, 1.25)  # slope of a source that is trusted fully
 SLOPE_VARIANCE = (0.0, 0.0, 0.1, 0.5)  # of all slopes together, beyond what nearness says
 SQUARED = (1.0, 0.7, 0.3, 0.0)  # share of the squared similarity, which is sharper
 DESCRIBED = (0.0, 0.0, 0.0, 8.0)  # variance of what descriptors say, relative to the fragments'
+DESCRIBED_BESIDE_SOURCES = (0.0, 0.0, 0.0, 0.6)  # the same where sources say most of it
 BESIDE_OTHERS = 0.6  # the same where other parameters stand in the same kernel
 DESCRIPTOR_LENGTHSCALE = 0.2  # of the block's unit distance
 MAIN_EFFECTS = 0.3  # the same of the main effects of all other parameters
@@ -117,7 +118,8 @@ def molecule_members(geometry: Geometry, is_described: Tensor, by_nearness: Tens
     squared = choose(SQUARED, 5)
     n_main = geometry.components.n_components - 2
     shares = [1 - squared, squared, *[torch.full_like(squared, MAIN_EFFECTS / max(n_main, 1))] * n_main]
-    described = torch.full_like(squared, BESIDE_OTHERS) if n_others else choose(DESCRIBED, 6) * bool(n_blocks)
+    led = DESCRIBED if by_nearness is None else DESCRIBED_BESIDE_SOURCES
+    described = torch.full_like(squared, BESIDE_OTHERS) if n_others else choose(led, 6) * bool(n_blocks)
     usual = uniform.new_tensor(lengthscale_location(max(n_others, 1)))
     location = torch.where(is_described.to(device), math.log(DESCRIPTOR_LENGTHSCALE), usual)
     values = {}
