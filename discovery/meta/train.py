@@ -1,8 +1,8 @@
 """Which hypotheses a campaign has, and meta-training each of them.
 
 `auto` means: no transfer always, history where there are earlier tasks, a deep kernel beside it where there are a
-dozen, one hypothesis per simulator. Prior weights follow what cross-fitting found: a history whose tasks do not rank each
-other gets next to none. The prior that ships (`pretrained`) joins where a campaign file names it.
+dozen, one hypothesis per simulator. Prior weights follow what cross-fitting found: a history whose tasks do not rank
+each other gets next to none. The prior that ships (`pretrained`) joins where a campaign file names it.
 """
 
 from __future__ import annotations
