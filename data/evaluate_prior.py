@@ -3,14 +3,18 @@
 Outcomes of a campaign are standardized by the mean and spread of its whole pool, so that campaigns can be averaged; a
 model is told that scale and sees measured outcomes only. Per seed one random order of the pool: the first are the
 support, all others are predicted. Default are the twelve single campaigns (three of `pvlab_campaigns`, nine of
-`olympus_flow_and_lab`), on which nothing was trained or chosen. Needs `DISCOVERY_DATASETS`.
+`olympus_flow_and_lab`), on which nothing was trained or chosen. With `--scale own` models know of the scale what a
+campaign file says of it, a range or nothing; densities are then of raw outcomes, per standard deviation of the pool.
+Needs `DISCOVERY_DATASETS`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +29,7 @@ from discovery.evaluation.methods import Prediction
 from discovery.meta.in_context import InContext
 from discovery.meta.learner import Learner, Setting, Support
 from discovery.meta.meta_gp import MetaGP
-from discovery.meta.scale import OutcomeScale
+from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.settings import start_torch
 from discovery.space import SearchSpace
 from discovery.space.measured import MeasuredPool
@@ -36,6 +40,16 @@ BELIEFS = {
     "pretrained": {"pretrained": 1.0},
     "both": {"no_transfer": 0.5, "pretrained": 0.5},
 }
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is scored: numbers of measurements, seeds, beliefs, whether scales are the campaign's own."""
+
+    supports: tuple[int, ...]
+    n_seeds: int
+    beliefs: tuple[str, ...]
+    is_own_scale: bool
 
 
 def learners(space: SearchSpace, scale: OutcomeScale) -> dict[str, Learner]:
@@ -54,28 +68,30 @@ def predict(hypotheses: Sequence[Hypothesis], support: Support, X: torch.Tensor)
 
 
 @torch.no_grad()
-def score_task(
-    task: BenchTask, supports: Sequence[int], n_seeds: int, beliefs: Sequence[str]
-) -> list[dict[str, object]]:
+def score_task(task: BenchTask, given: Options) -> list[dict[str, object]]:
     """Score one campaign; one row per belief, support and seed."""
     space = SearchSpace.from_spec(task.spec)
     pool = MeasuredPool.from_spec(task.spec, space)
     y = pool.outcomes[task.spec.objective.name]
-    y = (y - y.mean()) / y.std()
-    sign = 1.0 if task.spec.objective.goal == "maximize" else -1.0
-    made = learners(space, OutcomeScale(0.0, 1.0, "history"))
+    goal, sd = task.spec.objective, float(y.std())
+    sign = 1.0 if goal.goal == "maximize" else -1.0
+    own_scale = outcome_scale(task.spec.outcome(goal.name).range, [])
+    told = own_scale if given.is_own_scale else OutcomeScale(float(y.mean()), sd, "history")
+    made = learners(space, told)
     rows: list[dict[str, object]] = []
-    for seed in range(n_seeds):
+    for seed in range(given.n_seeds):
         order = seeds.rng(seed, "support and query").permutation(len(y))
-        for s in supports:
+        for s in given.supports:
             if s + 5 > len(y):
                 continue
             support = Support.of(pool.X[order[:s]], y[order[:s]], None, "cpu")
             queries = torch.as_tensor(pool.X[order[s:]])
-            for belief in beliefs:
-                own = [Hypothesis(name, weight, made[name], name) for name, weight in BELIEFS[belief].items()]
-                scores = score(predict(own, support, queries), y[order[s:]], sign, float(np.median(y)))
-                rows.append({"task": task.name, "belief": belief, "support": s, "seed": seed, **scores})
+            for belief in given.beliefs:
+                parts = [Hypothesis(name, weight, made[name], name) for name, weight in BELIEFS[belief].items()]
+                scores = score(predict(parts, support, queries), y[order[s:]], sign, float(np.median(y)))
+                values = {name: math.nan if value is None else value for name, value in scores.items()}
+                values |= {"nlpd": values["nlpd"] - math.log(sd), "rmse": values["rmse"] / sd}
+                rows.append({"task": task.name, "belief": belief, "support": s, "seed": seed, **values})
     return rows
 
 
@@ -86,14 +102,16 @@ def main() -> None:
     parser.add_argument("--supports", default="5,10,20,40")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--beliefs", default=",".join(BELIEFS))
+    parser.add_argument("--scale", default="pool", choices=("pool", "own"))
     parser.add_argument("--out", type=Path, help="JSON file with every score")
     given = parser.parse_args()
     start_torch("cpu")
-    supports = [int(s) for s in given.supports.split(",")]
+    supports = tuple(int(s) for s in given.supports.split(","))
+    options = Options(supports, given.seeds, tuple(given.beliefs.split(",")), given.scale == "own")
     rows: list[dict[str, object]] = []
     for family in load_families(given.families.split(",")):
         for task in family.tasks:
-            rows += score_task(task, supports, given.seeds, given.beliefs.split(","))
+            rows += score_task(task, options)
             print(f"{family.name}.{task.name}", flush=True)
     frame = pd.DataFrame(rows)
     for name in ("nlpd", "coverage90", "rmse", "spearman"):

@@ -24,7 +24,7 @@ from discovery.meta.in_context_network import Encoding, InContextNetwork, Mixtur
 from discovery.meta.in_context_processes import Conditioned
 
 JITTER = 1e-6  # of a component's variance
-LEAST_LATENT = 1e-4  # of a component's variance: what is never noise
+LEAST_LATENT = 1e-3  # of a component's variance: what is never noise
 MOST_NOISE = 0.9  # of the narrowest prediction at a measured point
 
 
