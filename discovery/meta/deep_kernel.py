@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 NAME = "deep_kernel"
 N_FOLDS = 4
 SCALAR_STEPS = 120
-MIN_TASKS = 12  # with fewer, networks learn the tasks and not what they have in common
 FEWEST_TASKS = N_FOLDS  # one per fold; below that nothing can be trained
 
 # What a campaign may find the networks to be worth, relative to what cross-fitting found: factors on (mean slope, slope
