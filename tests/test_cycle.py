@@ -143,7 +143,6 @@ def test_unproved_experience_does_not_choose_every_experiment(space, surface, hy
     assert [is_insured(belief, n) for n in range(8)] == [False, False, False, True] * 2
     drafts = run_cycle(space, pool, hypotheses, unlike, CycleRequest(n=2)).drafts
     assert drafts[0].argument["no_transfer"] == pytest.approx(1.0)  # the eighth experiment
-    assert 0 < drafts[1].argument["no_transfer"] < 1
     assert len({draft.key for draft in drafts}) == 2
 
     alike = observed(space, surface, pool, 11)
