@@ -210,7 +210,7 @@ class Bank(FantasizeMixin, Model):
         whitened = self._whitened[..., None, :]
         mean = test.mean + (whitened @ half)[..., 0, :]
         covariance = self._covariance(test, test) - half.transpose(-1, -2) @ half
-        jitter = 1e-10 * self.members.prior_variance
+        jitter = 1e-9 * self.members.prior_variance
         covariance = covariance + jitter[:, None, None] * torch.eye(X.shape[-2], dtype=X.dtype, device=X.device)
         return mean, covariance.expand(*mean.shape, X.shape[-2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.backtest import BacktestOptions, backtest
 from discovery.evaluation.methods import METHODS
+from discovery.meta.deep_kernel import FEWEST_TASKS
 from discovery.space import MeasuredPool, SearchSpace
 
 SIMULATED = "simulator:gp_prior"  # stands for the methods that are looked up by what stands before the colon
@@ -28,7 +30,10 @@ def test_outcomes_of_rows_not_chosen_yet_change_no_choice(name: str, make_spec: 
     The method learns anew from what it is allowed to see, so that learning cannot peek either.
     """
     simulators = [{"name": "gp_prior"}] if name == SIMULATED else []
-    spec, k = make_spec(experience={"history": ["earlier.csv"], "simulators": simulators}), 3
+    tables = [f"earlier{i}.csv" for i in ("", *range(1, FEWEST_TASKS))] if name == "deep_kernel" else ["earlier.csv"]
+    spec, k = make_spec(experience={"history": tables, "simulators": simulators}), 3
+    for table in tables[1:]:
+        shutil.copy(spec.resolve(tables[0]), spec.resolve(table))
     options = BacktestOptions(n_experiments=k + 1, seeds=(0,), n_workers=1, use_cache=False)
     before = backtest(spec, [name], options).methods[name].runs[0]
     _randomize_all_but(spec, before.chosen[:k])
