@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from discovery.errors import CheckpointError, ConfigurationError, NotEnoughDataError
+from discovery.errors import ConfigurationError, NotEnoughDataError
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import Components
 from discovery.meta.deep_components import DeepComponents, NetworkMeans
 from discovery.meta.deep_network import TrainedNetworks, row_densities, train_networks
+from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import LENGTHSCALE_SD, MAX_FIT_POINTS, lengthscale_location, minimize, subsample
 from discovery.meta.geometry import Geometry, OwnBlocks
 from discovery.meta.history_bank import ranking_scores
@@ -33,7 +34,7 @@ from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.learner import Setting
 from discovery.meta.members import Members, plain_members
 from discovery.meta.meta_gp import MetaGP
-from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.meta.scale import outcome_scale
 from discovery.meta.standardizing import standardize
 from discovery.seeds import torch_generator
 from discovery.tasks.history import HistoryDistribution
@@ -115,6 +116,8 @@ def deep_members(scalars: Mapping[str, Tensor], n_folds: int, geometry: Geometry
 class DeepKernelGP(MetaGP):
     """MetaGP whose features and components come out of networks."""
 
+    family: ClassVar[str] = NAME
+
     @classmethod
     def meta_train(
         cls, distribution: TaskDistribution | None, setting: Setting, *, start_from: Checkpoint | None = None
@@ -130,32 +133,17 @@ class DeepKernelGP(MetaGP):
         if len(distribution.tasks) < FEWEST_TASKS:
             n = len(distribution.tasks)
             raise NotEnoughDataError(f"A {NAME} hypothesis needs {FEWEST_TASKS} earlier tasks at least; got {n}.")
-        checkpoint = super().meta_train(distribution, setting)
-        parent = "" if start_from is None else start_from.checkpoint_id
-        return replace(checkpoint, meta=replace(checkpoint.meta, learner=NAME, parent=parent))
+        return super().meta_train(distribution, setting, start_from=start_from)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> DeepKernelGP:
-        """Rebuild the learner from its checkpoint.
+    def _features_from(cls, tensors: Mapping[str, Tensor]) -> NetworkMeans:
+        return NetworkMeans.from_tensors(tensors)
 
-        Raises:
-            CheckpointError: If another family made the checkpoint.
-        """
-        if checkpoint.meta.learner != NAME:
-            raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
-        tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
-        features = {n.removeprefix("features."): value for n, value in tensors.items() if n.startswith("features.")}
-        means = NetworkMeans.from_tensors(features)
-        plain = Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)})
-        return cls(
-            members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
-            features=means,
-            components=DeepComponents.beside(plain, means, tensors["trust.deep_lengthscale"]),
-            scale=OutcomeScale(**checkpoint.meta.details["scale"]),
-            device=torch.device(device),
-            trust={"deep_lengthscale": tensors["trust.deep_lengthscale"]},
-            scores=checkpoint.meta.scores,
-        )
+    @classmethod
+    def _components_from(
+        cls, plain: Components, features: SourceFeatures, trust: Mapping[str, Tensor]
+    ) -> DeepComponents:
+        return DeepComponents.beside(plain, cast(NetworkMeans, features), trust["deep_lengthscale"])
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> DeepKernelGP:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -49,6 +49,7 @@ class MetaGP:
     """A meta-learned Gaussian-process prior, ready to adapt.
 
     Attributes:
+        family: Name of the family; written into checkpoints.
         members: The bank's members, standardized units.
         features: What the members' means and slopes refer to.
         components: Correlation functions that the members share.
@@ -57,6 +58,8 @@ class MetaGP:
         trust: What cross-fitting found about history, for a later refinement to start from; empty for the others.
         scores: Cross-fitted scores of meta-training, by name.
     """
+
+    family: ClassVar[str] = NAME
 
     members: Members
     features: SourceFeatures
@@ -89,7 +92,7 @@ class MetaGP:
             learner, sources = cls._from_simulator(distribution, setting), (f"simulator:{distribution.name}",)
         return learner.checkpoint(
             CheckpointMeta(
-                learner=NAME,
+                learner=cls.family,
                 hypothesis=setting.hypothesis,
                 space_hash=setting.space.schema_hash,
                 seed=setting.seed,
@@ -99,24 +102,38 @@ class MetaGP:
         )
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> MetaGP:
+    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Self:
         """Rebuild the learner from its checkpoint.
 
         Raises:
             CheckpointError: If another family made the checkpoint.
         """
-        if checkpoint.meta.learner != NAME:
-            raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
+        if checkpoint.meta.learner != cls.family:
+            found = checkpoint.meta.learner
+            raise CheckpointError(f"A {cls.family} checkpoint is needed; this one was made by {found}.")
         tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
+        trust = _under("trust.", tensors)
+        features = cls._features_from(_under("features.", tensors))
+        plain = Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)})
         return cls(
             members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
-            features=SourceFeatures.from_tensors(_under("features.", tensors)),
-            components=Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)}),
+            features=features,
+            components=cls._components_from(plain, features, trust),
             scale=OutcomeScale(**checkpoint.meta.details["scale"]),
             device=torch.device(device),
-            trust=_under("trust.", tensors),
+            trust=trust,
             scores=checkpoint.meta.scores,
         )
+
+    @classmethod
+    def _features_from(cls, tensors: Mapping[str, Tensor]) -> SourceFeatures:
+        """Rebuild the features from what they gave to a checkpoint."""
+        return SourceFeatures.from_tensors(tensors)
+
+    @classmethod
+    def _components_from(cls, plain: Components, features: SourceFeatures, trust: Mapping[str, Tensor]) -> Components:
+        """Rebuild the components; families with components of their own make them here."""
+        return plain
 
     def adapt(self, support: Support) -> Adapted:
         """Condition every member on a support, told with every reading.

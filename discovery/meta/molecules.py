@@ -9,16 +9,15 @@ fits; a handful of outcomes cannot choose among dozens of sources.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from discovery.errors import CheckpointError
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import MOLECULE, Components
 from discovery.meta.features import SourceFeatures
@@ -31,7 +30,7 @@ from discovery.meta.members import Members, plain_members
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.molecule_features import MoleculeFeatures
 from discovery.meta.molecule_sources import DESCRIPTORS, rank_correlations, slopes, sources_of, thin
-from discovery.meta.scale import OutcomeScale, outcome_scale
+from discovery.meta.scale import outcome_scale
 from discovery.meta.standardizing import standardize
 from discovery.seeds import rng, torch_generator
 from discovery.tasks.lift import Lift
@@ -39,7 +38,6 @@ from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
     from discovery.space import AlignedSpace, SearchSpace
-    from discovery.tasks.distribution import TaskDistribution
 
 NAME = "molecule_gp"
 N_MEMBERS = 128  # a power of two keeps the design balanced
@@ -142,41 +140,23 @@ def molecule_members(geometry: Geometry, is_described: Tensor, by_nearness: Tens
 
 @dataclass(frozen=True)
 class MoleculeGP(MetaGP):
-    """MetaGP whose members compare molecules, and whose history is trusted by nearness."""
+    """MetaGP whose members compare molecules, and whose history is trusted by nearness.
+
+    Nothing is fitted by gradient: going on from a checkpoint and starting anew are the same.
+    """
+
+    family: ClassVar[str] = NAME
 
     @classmethod
-    def meta_train(
-        cls, distribution: TaskDistribution | None, setting: Setting, *, start_from: Checkpoint | None = None
-    ) -> Checkpoint:
-        """Meta-train one hypothesis, as `MetaGP.meta_train` does.
-
-        Nothing is fitted by gradient, so that going on from a checkpoint and starting anew are the same.
-        """
-        checkpoint = super().meta_train(distribution, setting)
-        parent = "" if start_from is None else start_from.checkpoint_id
-        return replace(checkpoint, meta=replace(checkpoint.meta, learner=NAME, parent=parent))
+    def _features_from(cls, tensors: Mapping[str, Tensor]) -> SourceFeatures:
+        kind = MoleculeFeatures if "n_points" in tensors else SourceFeatures
+        return kind.from_tensors(tensors)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: torch.device | str = "cpu") -> MoleculeGP:
-        """Rebuild the learner from its checkpoint.
-
-        Raises:
-            CheckpointError: If another family made the checkpoint.
-        """
-        if checkpoint.meta.learner != NAME:
-            raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
-        tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
-        kind = MoleculeFeatures if "features.n_points" in tensors else SourceFeatures
-        features = {n.removeprefix("features."): value for n, value in tensors.items() if n.startswith("features.")}
-        return cls(
-            members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
-            features=kind.from_tensors(features),
-            components=MoleculeComponents(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)}),
-            scale=OutcomeScale(**checkpoint.meta.details["scale"]),
-            device=torch.device(device),
-            trust={"nearness": tensors["trust.nearness"]} if "trust.nearness" in tensors else {},
-            scores=checkpoint.meta.scores,
-        )
+    def _components_from(
+        cls, plain: Components, features: SourceFeatures, trust: Mapping[str, Tensor]
+    ) -> MoleculeComponents:
+        return MoleculeComponents(**{f.name: getattr(plain, f.name) for f in fields(Components)})
 
     @classmethod
     def _without_transfer(cls, setting: Setting) -> MoleculeGP:

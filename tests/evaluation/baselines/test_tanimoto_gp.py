@@ -33,7 +33,6 @@ ARENES = [
 @pytest.fixture
 def molecules(make_spec: Callable[..., CampaignSpec], tmp_path: Path) -> CampaignSpec:
     """Return a campaign over sixteen molecules: arenes are good, alcohols are not."""
-    pytest.importorskip("rdkit")
     rng = np.random.default_rng(0)
     rows = [f"{s},{20 + rng.normal():.3f}" for s in ALCOHOLS] + [f"{s},{70 + rng.normal():.3f}" for s in ARENES]
     (tmp_path / "molecules.csv").write_text("\n".join(["smiles,yield", *rows]) + "\n")
