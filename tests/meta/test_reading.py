@@ -150,9 +150,7 @@ def test_nothing_is_imagined_beyond_the_reach(kind, end):
 
 def test_selection_keeps_what_belongs_together():
     """Picked readings have their own values in every field, in the order asked for."""
-    both = Reading(
-        *(torch.cat([getattr(BENT["lower"], f.name), getattr(KINDS["plain"], f.name)]) for f in fields(Reading))
-    )
+    both = joined(BENT["lower"], KINDS["plain"])
     turned = both[torch.tensor([1, 0])]
     y = torch.tensor([7.0, 30.0], dtype=torch.float64)
 
