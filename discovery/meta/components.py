@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from discovery.space import AlignedSpace, SearchSpace
 
 MAIN_EFFECT_LENGTHSCALE = 0.5  # of a block's unit distance: nearly free levels, smooth numbers
-MOST_BLOCKS = 12  # spaces with more blocks have one component for all main effects together
+MOST_BLOCKS = 12  # spaces with more blocks have no main effects: each would hold next to nothing
 MOLECULE = "molecule"  # kind of a block of fingerprint counts
 
 
@@ -40,7 +40,7 @@ class Components:
 
     @classmethod
     def of(cls, space: SearchSpace | AlignedSpace, device: torch.device | str = "cpu") -> Components:
-        """Read the components of a space: Tanimoto per molecule, a main effect per other block."""
+        """Read the components of a space: Tanimoto per molecule, a main effect per other block where there are a few."""
         rows, tanimoto = [], []
         plain = [block for block in space.blocks if block.kind != MOLECULE]
         for block in space.blocks:
