@@ -40,7 +40,7 @@ class Components:
 
     @classmethod
     def of(cls, space: SearchSpace | AlignedSpace, device: torch.device | str = "cpu") -> Components:
-        """Read the components of a space: Tanimoto per molecule, a main effect per other block where there are a few."""
+        """Read the components of a space: Tanimoto per molecule, main effects of the others where they are few."""
         rows, tanimoto = [], []
         plain = [block for block in space.blocks if block.kind != MOLECULE]
         for block in space.blocks:
