@@ -8,6 +8,8 @@ import torch
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.campaign import CampaignSpec
 from discovery.meta.checkpoint import load, save
+from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.history_bank import history_members
 from discovery.meta.learner import Setting, Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.refine import held_out_nlpd, refine
@@ -86,6 +88,20 @@ def test_members_see_the_campaign_alone(campaign, checkpoint):
         learner.adapt(Support(torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))).model.n_dims
         == 5
     )
+
+
+def test_main_effects_are_those_of_the_campaigns_own_parameters(campaign, checkpoint):
+    """Each own parameter takes the main effect that was fitted for it in the wider space, not its neighbor's."""
+    _, space, tasks = campaign
+    wider, learner = tasks[0].space, MetaGP.load(checkpoint)
+    own, fitted = OwnBlocks.of(wider), learner.trust["component_sd"]
+    numbered = {**learner.trust, "component_sd": torch.arange(len(fitted)).double()}
+    members = history_members(numbered, 3, Geometry.of(wider), own)
+
+    assert len(space.blocks) == learner.components.n_components
+    assert len(fitted) == len([block for block in wider.blocks if block.kind != "molecule"])
+    assert members.component_sd[0].tolist() == own.index.tolist()  # the member as cross-fitted
+    torch.testing.assert_close(learner.members.component_sd[0], fitted[own.index])
 
 
 def test_a_finished_campaign_joins(campaign, checkpoint):

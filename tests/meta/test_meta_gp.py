@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 from scipy.stats import spearmanr
 
 from discovery.errors import CheckpointError, ConfigurationError, InputError
@@ -203,3 +204,54 @@ def test_no_features_are_no_features(space):
     """The no-transfer bank has none, and evaluating none gives none."""
     empty = SourceFeatures.empty(space.n_dims)
     assert empty(torch.rand(7, 5, dtype=torch.float64)).shape == (7, 0)
+
+
+RANGE = OutcomeScale(50.0, 25.0, "range", 0.0, 100.0)
+CROWDED = {  # what becomes of outcomes that spread evenly, and the edge where the result crowds
+    "evenly": (lambda y: y, 0.0),
+    "low": (lambda y: 100 * np.exp((y - 100) / 20), 1.0),
+    "high": (lambda y: 100 - 100 * np.exp(-y / 20), -1.0),
+}
+
+
+def crowded(space, kind, n_tasks=3):
+    """Tasks whose outcomes spread evenly over most of the range, or crowd at an end of it."""
+    tasks = []
+    for i in range(n_tasks):
+        g = np.random.default_rng(i)
+        X = space.sample(40, g)
+        even = 50 + 38 * np.sin(4 * X[:, 3] + 0.2 * i) * np.cos(3 * X[:, 4]) + 2 * g.normal(size=40)
+        tasks.append(Task(f"task {i}", X, CROWDED[kind][0](even)[:, None], source=f"task_{i}.csv"))
+    return tuple(tasks)
+
+
+@pytest.mark.parametrize("kind", CROWDED)
+def test_outcomes_choose_their_axis(space, kind):
+    """Where outcomes crowd at an edge the axis is bent towards it, and where they spread evenly it is plain."""
+    cold = MetaGP.load(MetaGP.meta_train(None, Setting("no_transfer", space, RANGE)))
+    for n_tasks in (1, 3):
+        chosen = cold.choose_axis(crowded(space, kind, n_tasks), 0)
+        assert chosen.sign == CROWDED[kind][1]
+        assert (chosen.sign, chosen.delta) in RANGE.axes
+        assert replace(chosen, sign=0.0, delta=1.0) == RANGE  # nothing else is changed
+
+
+def test_without_an_edge_there_is_nothing_to_choose(space):
+    """Where outcomes may lie on either side of zero, their axis is plain."""
+    scale = OutcomeScale(50.0, 25.0, "history")
+    cold = MetaGP.load(MetaGP.meta_train(None, Setting("no_transfer", space, scale)))
+    assert cold.choose_axis(crowded(space, "low"), 0) == scale
+
+
+@pytest.mark.parametrize("kind", ["evenly", "low"])
+def test_a_history_stands_on_the_axis_that_it_chose(space, kind):
+    """The checkpoint says which; all its readings are on it, and densities stay densities of raw outcomes."""
+    learner = MetaGP.load(MetaGP.meta_train(HistoryDistribution(crowded(space, kind)), Setting("h", space, RANGE)))
+    assert learner.scale.sign == CROWDED[kind][1]
+
+    def log_density(y):
+        adapted = learner.adapt(Support.of(np.full((1, 5), 0.5), np.array([y]), None, "cpu"))
+        return float(torch.logsumexp(adapted.log_prior + adapted.log_evidence, 0))
+
+    y = np.concatenate([np.linspace(-60, -2, 40), np.linspace(-2, 20, 120), np.linspace(21, 400, 150)])
+    assert trapezoid(np.exp([log_density(v) for v in y]), y) == pytest.approx(1.0, abs=0.03)
