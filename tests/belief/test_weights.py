@@ -2,10 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from discovery.belief.weights import ALARM, FLOOR, e_value, hypothesis_steps, representatives, search_weights
+from discovery.belief.weights import (
+    ALARM,
+    FIXED_SHARE,
+    FLOOR,
+    e_value,
+    hypothesis_steps,
+    quantiles,
+    representatives,
+    search_weights,
+)
 
 
 def test_bank_steps_multiply_to_the_banks_evidence():
@@ -29,6 +39,40 @@ def test_no_transfer_keeps_its_floor():
     weights = search_weights(torch.tensor([0.2, 0.8], dtype=torch.float64).log(), steps, 0)
     assert float(weights[0]) == pytest.approx(FLOOR)
     assert float(weights.sum()) == pytest.approx(1.0)
+
+
+def test_the_floor_leaves_the_others_their_proportions():
+    """What no transfer takes is taken from the others alike; above its floor nothing is taken."""
+    prior = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64).log()
+    steps = torch.tensor([[-9.0], [0.0], [-1.0]], dtype=torch.float64)
+    free, floored = search_weights(prior, steps, None), search_weights(prior, steps, 0)
+    assert float(free[0]) < FLOOR
+    assert float(floored[0]) == pytest.approx(FLOOR) and float(floored.sum()) == pytest.approx(1.0)
+    assert float(floored[1] / floored[2]) == pytest.approx(float(free[1] / free[2]))
+
+    mild = torch.tensor([[-1.0], [0.0], [-1.0]], dtype=torch.float64)
+    torch.testing.assert_close(search_weights(prior, mild, 0), search_weights(prior, mild, None))
+    torch.testing.assert_close(search_weights(prior[:1], steps[:1], 0), torch.ones(1, dtype=torch.float64))
+
+
+def test_two_steps_by_hand():
+    """Each step hands a fixed share back to the prior, then weighs by the density; densities alone give Bayes' rule."""
+    prior, step = np.array([0.3, 0.7]), np.array([[-1.0, 0.5], [-0.2, -2.0]])
+    weight = prior
+    for t in range(2):
+        weight = ((1 - FIXED_SHARE) * weight + FIXED_SHARE * prior) * np.exp(step[:, t])
+        weight = weight / weight.sum()
+    found = search_weights(torch.as_tensor(prior).log(), torch.as_tensor(step), 0)
+    np.testing.assert_allclose(found, weight)
+    bayes = prior * np.exp(step.sum(1))
+    assert 0 < abs(float(found[0]) - bayes[0] / bayes.sum()) < 0.02
+
+
+def test_quantiles_by_hand():
+    """The member at which the weight below, itself included, reaches the level; in the order of the value."""
+    value = torch.tensor([3.0, 1.0, 4.0, 2.0], dtype=torch.float64)
+    log_weight = torch.tensor([0.3, 0.1, 0.4, 0.2], dtype=torch.float64).log()  # in order: .1, .2, .3, .4
+    assert quantiles(log_weight, value, (0.05, 0.29, 0.31, 0.59, 0.61, 0.999)).tolist() == [1, 3, 0, 0, 2, 2]
 
 
 def test_weights_recover():
