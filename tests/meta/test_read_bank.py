@@ -169,6 +169,19 @@ def test_conditioning_equals_building_anew(members, components, features, measur
     torch.testing.assert_close(whole.Y, y.expand(*whole.batch_shape, 5), rtol=1e-9, atol=1e-9)
 
 
+def test_every_member_takes_its_own_outcomes(members, components, features, measured, X_new):
+    """Outcomes that differ between members, told to all slices of each, reach that member and no other."""
+    X, y = measured
+    reading = readings(PLAIN, LOWER, UPPER)
+    own = y + torch.arange(8, dtype=torch.float64)[:, None]  # h x n
+    whole = build(members, components, features, (X, own), reading)
+    part = build(members, components, features, (X[:3], own[:, :3]), reading)
+    told = own[part.owner]  # h' x n
+
+    same(part.condition_on_observations(X[3:], told[:, 3:, None]), whole, X_new)
+    same(build(members, components, features, (X, y), reading).with_outcomes(told), whole, X_new)
+
+
 def test_other_outcomes_at_the_same_configurations(members, components, features, measured, X_new):
     """`with_outcomes` is the bank of those outcomes, fantasies (a leading dimension) included."""
     X, y = measured
