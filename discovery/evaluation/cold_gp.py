@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -26,15 +26,13 @@ from scipy.linalg.blas import dsymv
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from discovery import seeds
-from discovery.errors import NotEnoughDataError
+from discovery.evaluation.baselines.cold import ColdMethod, ColdPredictor
 from discovery.evaluation.baselines.exact_gp import LOG_2PI, ExactGP, greedy_log_ei
-from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
-
-MIN_MEASUREMENTS = 2  # below, a standardized Gaussian process is not defined
+from discovery.evaluation.methods import BacktestContext, Seen
 
 
 @dataclass
-class ColdGPMethod:
+class ColdGPMethod(ColdMethod):
     """Fit a Gaussian process to what was measured, take the candidate with the highest LogEI.
 
     With fewer than two measurements it proposes at random from the seed. A batch is chosen one by one, each with the
@@ -42,40 +40,27 @@ class ColdGPMethod:
     """
 
     name: str = "cold_gp"
-    is_deterministic: bool = field(default=False, init=False)
 
-    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
-        """There is nothing to learn before the campaign."""
-
-    def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
-        """Choose the next candidates; ties go to the lowest index."""
-        if seen.n < MIN_MEASUREMENTS:
-            return Choice(indices=random_indices(context.n_candidates, seen.indices, n, seed))
+    def search(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> tuple[int, ...]:
+        """Return the next candidates by LogEI; ties go to the lowest index."""
         gp = exact(fit(context, seen, seed))
         best_f = max(context.sign * y for y in seen.outcomes)
-        return Choice(indices=greedy_log_ei(gp, context.pool.X, seen.is_taken(context.n_candidates), best_f, n))
+        return greedy_log_ei(gp, context.pool.X, seen.is_taken(context.n_candidates), best_f, n)
 
 
 @dataclass
-class ColdGPPredictor:
+class ColdGPPredictor(ColdPredictor):
     """Predict with the Gaussian process that `ColdGPMethod` searches with."""
 
     name: str = "cold_gp"
 
-    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
-        """There is nothing to learn before the campaign."""
-
-    def predict(self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int) -> Prediction:
-        """Predict noisy outcomes.
-
-        Raises:
-            NotEnoughDataError: If there are fewer than two measurements.
-        """
-        if support.n < MIN_MEASUREMENTS:
-            raise NotEnoughDataError(f"cold_gp needs at least two measurements to predict; got {support.n}.")
+    def moments(
+        self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posterior's moments."""
         gp = exact(fit(context, support, seed))
         mean, variance = gp.marginals(context.pool.X[query])
-        return Prediction(np.zeros(1), context.sign * mean[:, None], gp.noisy_sd(variance)[:, None])
+        return context.sign * mean, gp.noisy_sd(variance)
 
 
 def fit(context: BacktestContext, seen: Seen, seed: int) -> SingleTaskGP:

@@ -18,9 +18,9 @@ ROOM = Path(discovery.evaluation.__file__).parent
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("cold_gp", ["cold_gp.py", "baselines/exact_gp.py"]),
+        ("cold_gp", ["cold_gp.py", "baselines/cold.py", "baselines/exact_gp.py"]),
         ("tanimoto_gp", ["baselines/tanimoto_gp.py", "baselines/exact_gp.py", "baselines/similarity.py"]),
-        ("knn", ["baselines/nearest.py", "baselines/similarity.py"]),
+        ("knn", ["baselines/nearest.py", "baselines/cold.py", "baselines/similarity.py"]),
     ],
 )
 def test_a_changed_module_beneath_a_baseline_is_a_changed_baseline(name: str, files: list[str]) -> None:

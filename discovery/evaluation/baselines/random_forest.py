@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from discovery import seeds
-from discovery.errors import NotEnoughDataError
+from discovery.evaluation.baselines.cold import ColdMethod, ColdPredictor
 from discovery.evaluation.baselines.optional import load_optional
-from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
+from discovery.evaluation.methods import BacktestContext, Progress, Seen
 
 PACKAGE = "scikit-learn"
-MIN_MEASUREMENTS = 2
 N_TREES = 100
 TRADE_OFF = 1.0  # standard deviations of the trees that are added to their mean
 
 
 @dataclass
-class RandomForestMethod:
+class RandomForestMethod(ColdMethod):
     """Take the candidates with the highest mean plus spread of the trees; a batch is the best few."""
 
     name: str = "random_forest"
-    is_deterministic: bool = field(default=False, init=False)
 
     def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
         """There is nothing to learn before the campaign; see that the package is there."""
         _ensembles(self.name)
 
-    def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
-        """Choose the next candidates; at random with fewer than two measurements."""
-        if seen.n < MIN_MEASUREMENTS:
-            return Choice(indices=random_indices(context.n_candidates, seen.indices, n, seed))
+    def search(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> tuple[int, ...]:
+        """Return the candidates with the highest bound."""
         forest = _grow(self.name, context, seen, seed)
         trees = context.sign * _trees(forest, context.pool.X)  # trees x N
         value = trees.mean(axis=0) + TRADE_OFF * trees.std(axis=0)
         value[seen.is_taken(context.n_candidates)] = -np.inf
-        return Choice(indices=tuple(int(i) for i in np.argsort(-value, kind="stable")[:n]))
+        return tuple(int(i) for i in np.argsort(-value, kind="stable")[:n])
 
 
 @dataclass
-class RandomForestPredictor:
+class RandomForestPredictor(ColdPredictor):
     """Predict the trees' mean, with their spread, or the error on what each tree was not shown where that is larger."""
 
     name: str = "random_forest"
@@ -50,19 +46,15 @@ class RandomForestPredictor:
         """There is nothing to learn before the campaign; see that the package is there."""
         _ensembles(self.name)
 
-    def predict(self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int) -> Prediction:
-        """Predict noisy outcomes.
-
-        Raises:
-            NotEnoughDataError: If there are fewer than two measurements.
-        """
-        if support.n < MIN_MEASUREMENTS:
-            raise NotEnoughDataError(f"random_forest needs at least two measurements to predict; got {support.n}.")
+    def moments(
+        self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the trees' mean, and their spread or error."""
         forest = _grow(self.name, context, support, seed)
         trees = _trees(forest, context.pool.X[query])
         errors = np.asarray(support.outcomes) - forest.oob_prediction_
         sd = np.maximum(trees.std(axis=0), max(float(np.sqrt((errors**2).mean())), 1e-6))
-        return Prediction(np.zeros(1), trees.mean(axis=0)[:, None], sd[:, None])
+        return trees.mean(axis=0), sd
 
 
 def _ensembles(method: str) -> Any:

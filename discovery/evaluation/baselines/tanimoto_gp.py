@@ -7,16 +7,15 @@ which is not what it is meant for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from discovery.errors import NotEnoughDataError
+from discovery.evaluation.baselines.cold import ColdMethod, ColdPredictor
 from discovery.evaluation.baselines.exact_gp import ExactGP, greedy_log_ei
 from discovery.evaluation.baselines.similarity import sets_of, tanimoto
-from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
+from discovery.evaluation.methods import BacktestContext, Seen
 
-MIN_MEASUREMENTS = 2
 SIGNALS = np.geomspace(0.05, 10.0, 24)  # variance of the function, of standardized outcomes
 NOISES = np.geomspace(1e-3, 3.0, 32)
 SIGNAL_PRIOR = (0.0, 1.0)  # mean and standard deviation of the logarithm
@@ -24,46 +23,33 @@ NOISE_PRIOR = (float(np.log(0.2)), 1.0)
 
 
 @dataclass
-class TanimotoGPMethod:
+class TanimotoGPMethod(ColdMethod):
     """Take the candidate with the highest LogEI; a batch one by one, pending ones believed at their mean."""
 
     name: str = "tanimoto_gp"
-    is_deterministic: bool = field(default=False, init=False)
 
-    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
-        """There is nothing to learn before the campaign."""
-
-    def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
-        """Choose the next candidates; at random with fewer than two measurements."""
-        if seen.n < MIN_MEASUREMENTS:
-            return Choice(indices=random_indices(context.n_candidates, seen.indices, n, seed))
+    def search(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> tuple[int, ...]:
+        """Return the next candidates by LogEI."""
         sets = sets_of(context)
         y = context.sign * np.asarray(seen.outcomes)
         gp = fit_tanimoto(sets[list(seen.indices)], y)
-        return Choice(indices=greedy_log_ei(gp, sets, seen.is_taken(len(sets)), float(y.max()), n))
+        return greedy_log_ei(gp, sets, seen.is_taken(len(sets)), float(y.max()), n)
 
 
 @dataclass
-class TanimotoGPPredictor:
+class TanimotoGPPredictor(ColdPredictor):
     """Predict with the Gaussian process that `TanimotoGPMethod` searches with."""
 
     name: str = "tanimoto_gp"
 
-    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
-        """There is nothing to learn before the campaign."""
-
-    def predict(self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int) -> Prediction:
-        """Predict noisy outcomes.
-
-        Raises:
-            NotEnoughDataError: If there are fewer than two measurements.
-        """
-        if support.n < MIN_MEASUREMENTS:
-            raise NotEnoughDataError(f"tanimoto_gp needs at least two measurements to predict; got {support.n}.")
+    def moments(
+        self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posterior's moments."""
         sets = sets_of(context)
         gp = fit_tanimoto(sets[list(support.indices)], np.asarray(support.outcomes))
         mean, variance = gp.marginals(sets[query])
-        return Prediction(np.zeros(1), mean[:, None], gp.noisy_sd(variance)[:, None])
+        return mean, gp.noisy_sd(variance)
 
 
 def fit_tanimoto(sets: np.ndarray, y: np.ndarray) -> ExactGP:
