@@ -13,17 +13,18 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 import discovery
-from discovery.evaluation.methods import BASELINES, BacktestContext, Method
+from discovery.evaluation.method_table import BASELINES
+from discovery.evaluation.methods import BacktestContext, Method
 from discovery.evaluation.results import Plan, Run
 from discovery.settings import cache_dir
 
-BASELINES_ROOM = "discovery.evaluation.baselines"
+BASELINE_MODULES = ("discovery.evaluation.baselines", "discovery.evaluation.cold_gp")
 
 
 def versions() -> dict[str, str]:
@@ -90,14 +91,22 @@ class RunCache:
 
 
 def source_of(method: type) -> bytes:
-    """Return what makes a baseline: its module, those that it takes functions from, the version of its package.
+    """Return what makes a method: its module, the baselines' that it takes parts from, the version of its package.
 
     Args:
         method: Class of the method.
     """
     module = sys.modules[method.__module__]
     parts = [part for part in vars(module).values() if inspect.isclass(part) or inspect.isfunction(part)]
-    files = {inspect.getfile(part) for part in parts if part.__module__.startswith(BASELINES_ROOM)}
+    files = {inspect.getfile(part) for part in parts if part.__module__.startswith(BASELINE_MODULES)}
     texts = [Path(file).read_bytes() for file in sorted({inspect.getfile(method), *files})]
     package = getattr(module, "PACKAGE", None)
-    return b"".join([*texts, version(package).encode() if package else b""])
+    return b"".join([*texts, _installed(package) if package else b""])
+
+
+def _installed(package: str) -> bytes:
+    """Return the version of a package; nothing where it is missing, which the method says when it is prepared."""
+    try:
+        return version(package).encode()
+    except PackageNotFoundError:
+        return b""

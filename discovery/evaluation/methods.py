@@ -1,4 +1,4 @@
-"""The protocol of everything that a backtest compares, the table of methods, and the random baseline.
+"""The protocol of everything that a backtest compares, how a method is made by its name, and the random baseline.
 
 A method sees the candidates, what it has chosen so far and what those rows gave; outcomes of other rows are not in
 anything that it is handed. Next in the tour: `discovery.evaluation.backtest`.
@@ -15,6 +15,7 @@ import numpy as np
 
 from discovery import seeds
 from discovery.errors import ConfigurationError
+from discovery.evaluation.method_table import METHODS, PREDICTORS
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -23,41 +24,6 @@ if TYPE_CHECKING:
 
 Goal = Literal["maximize", "minimize"]
 Progress = Callable[[str, float], None]  # what is being done, the fraction of it that is done
-
-# name -> "module:Class". A name with a colon ("simulator:gp_prior") is looked up by what stands before the colon.
-# The class is made with the full name, so that one class may serve several names.
-METHODS: dict[str, str] = {
-    "random": "discovery.evaluation.methods:RandomMethod",
-    "cold_gp": "discovery.evaluation.cold_gp:ColdGPMethod",
-    "belief": "discovery.evaluation.belief_method:BeliefMethod",
-    "no_transfer": "discovery.evaluation.belief_method:BeliefMethod",
-    "history": "discovery.evaluation.belief_method:BeliefMethod",
-    "deep_kernel": "discovery.evaluation.belief_method:BeliefMethod",
-    "pretrained": "discovery.evaluation.belief_method:BeliefMethod",
-    "simulator": "discovery.evaluation.belief_method:BeliefMethod",
-    "baybe": "discovery.evaluation.baselines.baybe_campaign:BaybeMethod",
-    "baybe_transfer": "discovery.evaluation.baselines.baybe_campaign:BaybeMethod",
-    "ax": "discovery.evaluation.baselines.ax_client:AxMethod",
-    "rgpe": "discovery.evaluation.baselines.rgpe:RGPEMethod",
-    "random_forest": "discovery.evaluation.baselines.random_forest:RandomForestMethod",
-    "tanimoto_gp": "discovery.evaluation.baselines.tanimoto_gp:TanimotoGPMethod",
-    "knn": "discovery.evaluation.baselines.nearest:NearestMethod",
-}
-# Methods that learn nothing before a campaign, so that their runs may be kept and used again.
-BASELINES = ("random", "cold_gp", "baybe", "ax", "random_forest", "tanimoto_gp", "knn")
-PREDICTORS: dict[str, str] = {
-    "cold_gp": "discovery.evaluation.cold_gp:ColdGPPredictor",
-    "belief": "discovery.evaluation.belief_method:BeliefPredictor",
-    "no_transfer": "discovery.evaluation.belief_method:BeliefPredictor",
-    "history": "discovery.evaluation.belief_method:BeliefPredictor",
-    "deep_kernel": "discovery.evaluation.belief_method:BeliefPredictor",
-    "pretrained": "discovery.evaluation.belief_method:BeliefPredictor",
-    "simulator": "discovery.evaluation.belief_method:BeliefPredictor",
-    "rgpe": "discovery.evaluation.baselines.rgpe:RGPEPredictor",
-    "random_forest": "discovery.evaluation.baselines.random_forest:RandomForestPredictor",
-    "tanimoto_gp": "discovery.evaluation.baselines.tanimoto_gp:TanimotoGPPredictor",
-    "knn": "discovery.evaluation.baselines.nearest:NearestPredictor",
-}
 
 
 @dataclass(frozen=True)

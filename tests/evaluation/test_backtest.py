@@ -14,7 +14,8 @@ import pytest
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.evaluation.backtest import BacktestOptions, backtest
-from discovery.evaluation.methods import METHODS, BacktestContext, Choice, Progress, Seen
+from discovery.evaluation.method_table import METHODS
+from discovery.evaluation.methods import BacktestContext, Choice, Progress, Seen
 from discovery.evaluation.results import BacktestResult
 
 FAST = BacktestOptions(n_experiments=6, seeds=(0, 1), n_workers=1, use_cache=False)

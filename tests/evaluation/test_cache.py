@@ -36,4 +36,6 @@ def test_another_version_of_the_package_is_another_baseline(monkeypatch: pytest.
     assert source_of(method).endswith(version("scikit-learn").encode())
     monkeypatch.setattr(random_forest, "PACKAGE", "numpy")
     assert source_of(method).endswith(version("numpy").encode())
+    monkeypatch.setattr(random_forest, "PACKAGE", "nowhere-to-be-found")
+    assert source_of(method)  # without a version; the method itself says what is missing
     assert source_of(RandomMethod)

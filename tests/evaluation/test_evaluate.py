@@ -13,7 +13,8 @@ from scipy import stats
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError
 from discovery.evaluation.evaluate import SCORES, EvaluateOptions, evaluate, score
-from discovery.evaluation.methods import PREDICTORS, BacktestContext, Prediction, Progress, Seen
+from discovery.evaluation.method_table import PREDICTORS
+from discovery.evaluation.methods import BacktestContext, Prediction, Progress, Seen
 
 OPTIONS = EvaluateOptions(supports=(1, 8), seeds=(0, 1), n_workers=1)
 

@@ -10,9 +10,8 @@ import pytest
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError
 from discovery.evaluation.context import open_campaign
+from discovery.evaluation.method_table import METHODS, PREDICTORS
 from discovery.evaluation.methods import (
-    METHODS,
-    PREDICTORS,
     Prediction,
     RandomMethod,
     Seen,

@@ -11,7 +11,7 @@ import pytest
 
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.backtest import BacktestOptions, backtest
-from discovery.evaluation.methods import METHODS
+from discovery.evaluation.method_table import METHODS
 from discovery.meta.deep_kernel import FEWEST_TASKS
 from discovery.space import MeasuredPool, SearchSpace
 

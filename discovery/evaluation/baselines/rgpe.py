@@ -17,6 +17,7 @@ from discovery.errors import NotEnoughDataError
 from discovery.evaluation.baselines.exact_gp import ExactGP, log_ei
 from discovery.evaluation.baselines.similarity import has_molecules, sets_of
 from discovery.evaluation.baselines.tanimoto_gp import fit_tanimoto
+from discovery.evaluation.cold_gp import exact, fit_points
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
 from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task
@@ -186,6 +187,4 @@ def _fit_source(context: BacktestContext, task: Task) -> ExactGP:
 def _fit(context: BacktestContext, X: np.ndarray, y: np.ndarray, seed: int) -> ExactGP:
     if has_molecules(context):
         return fit_tanimoto(X, y)
-    from discovery.evaluation.cold_gp import exact, fit_points  # loads BoTorch
-
     return exact(fit_points(X, y, seeds.derive(seed, "rgpe fit", len(y))))

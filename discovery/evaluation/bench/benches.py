@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from discovery.evaluation.bench import score_statistics, statistics
 from discovery.evaluation.bench.campaigns import execute_campaigns, plan_campaigns, plan_harm
 from discovery.evaluation.bench.predictions import execute_predictions, plan_calibration, plan_few_shot
 from discovery.evaluation.bench.rows import ResultsFile
-from discovery.evaluation.bench.runner import BenchRun, Execute, RunOptions, Unit, run_units
+from discovery.evaluation.bench.runner import BenchRun, Execute, RunOptions, Unit, missing_experience, run_units
 from discovery.evaluation.bench.suites import Suite, SuiteOptions, open_suite
 from discovery.evaluation.cache import versions
 from discovery.evaluation.methods import Progress, load_method, load_predictor
@@ -193,6 +193,7 @@ def run_bench(
         raise ConfigurationError(f"The reference must be one of the methods that are run; got {reference!r}.")
     suite = open_suite(options)
     run = run_units(bench.plan(suite, chosen), bench.execute, ResultsFile(path), run_options or RunOptions(), progress)
+    run = replace(run, skipped={**_unable(suite, chosen), **run.skipped})
     if run.rows.empty:
         reasons = [
             *run.failed.values(),
@@ -202,6 +203,16 @@ def run_bench(
         raise NotEnoughDataError(f"A bench must have at least one run; got none: {(reasons or ['nothing to run'])[0]}")
     summary = bench.summarize(run.rows, reference)
     return BenchResult(name, suite, chosen, run, summary, _reference_words(name, reference, run.rows))
+
+
+def _unable(suite: Suite, methods: Sequence[str]) -> dict[str, str]:
+    """Return what is not in the plan because a task lacks the experience, with the reason."""
+    return {
+        f"{method} on {task.family}/{task.name}": reason
+        for method in methods
+        for task in suite.tasks
+        if (reason := missing_experience(task, method))
+    }
 
 
 def _reference_words(name: str, reference: str | None, rows: pd.DataFrame) -> str:

@@ -16,7 +16,8 @@ from discovery.evaluation.bench.sources import NOTHING, RELATED, SOURCES, with_s
 from discovery.evaluation.bench.suites import Suite
 from discovery.evaluation.cache import RunCache
 from discovery.evaluation.context import open_campaign
-from discovery.evaluation.methods import BASELINES, BacktestContext, load_method
+from discovery.evaluation.method_table import BASELINES, TRANSFERS
+from discovery.evaluation.methods import BacktestContext, load_method
 from discovery.evaluation.results import Plan, Run
 
 TOP_SHARE = 0.05  # of the candidates, rounded up, that enrichment counts
@@ -47,7 +48,8 @@ def plan_harm(suite: Suite, methods: Sequence[str]) -> list[Unit]:
     for task in (task for task in suite.tasks if task.history):
         for source in (NOTHING, RELATED, *SOURCES):
             given = with_source(task, source)
-            units += [Unit(given, m, _pieces(suite, given, m, "harm", source)) for m in methods if can_run(given, m)]
+            able = [m for m in methods if can_run(given, m) or (source == NOTHING and m in TRANSFERS)]
+            units += [Unit(given, m, _pieces(suite, given, m, "harm", source)) for m in able]
     return units
 
 

@@ -19,9 +19,8 @@ from discovery.evaluation.bench.sources import RELATED
 from discovery.evaluation.bench.suites import Protocol, Suite
 from discovery.evaluation.context import open_campaign
 from discovery.evaluation.evaluate import score
+from discovery.evaluation.method_table import BASELINES, METHODS
 from discovery.evaluation.methods import (
-    BASELINES,
-    METHODS,
     BacktestContext,
     Prediction,
     Predictor,

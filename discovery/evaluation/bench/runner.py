@@ -23,8 +23,9 @@ import discovery
 from discovery.errors import ConfigurationError, DiscoveryError, NotEnoughDataError
 from discovery.evaluation.bench.families import BenchTask
 from discovery.evaluation.bench.rows import ResultsFile, key_of
-from discovery.evaluation.cache import versions
-from discovery.evaluation.methods import BASELINES, METHODS, PREDICTORS, Progress
+from discovery.evaluation.cache import source_of, versions
+from discovery.evaluation.method_table import BASELINES, HISTORY_ALONE, TRANSFERS
+from discovery.evaluation.methods import Progress, load_method
 from discovery.evaluation.workers import run_all
 
 _LEARNING = ("acquisition", "belief", "campaign", "meta", "space", "tasks", "cycle.py")  # what decides our own methods
@@ -173,12 +174,18 @@ def settings_hash(task: BenchTask, method: str) -> str:
 
 
 def can_run(task: BenchTask, method: str) -> bool:
-    """Say whether a task has the experience that a single hypothesis lives on."""
-    if method in ("history", "deep_kernel"):
-        return bool(task.history)
-    if method.startswith("simulator:"):
-        return method.partition(":")[2] in {ref.name for ref in task.spec.experience.simulators}
-    return True
+    """Say whether a task has the experience that a method lives on."""
+    return not missing_experience(task, method)
+
+
+def missing_experience(task: BenchTask, method: str) -> str:
+    """Say what experience a method lacks on a task, in a sentence; empty where it lacks none."""
+    if method in (*HISTORY_ALONE, *TRANSFERS) and not task.history:
+        return f"{method} lives on earlier tasks, and there are none."
+    simulator = method.partition(":")[2]
+    if simulator and simulator not in {ref.name for ref in task.spec.experience.simulators}:
+        return f"{method} lives on a simulator that the campaign does not name."
+    return ""
 
 
 def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]:
@@ -190,18 +197,15 @@ def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]
 
 @lru_cache
 def _code_hash(method: str) -> str:
-    """Return the identity of the code of a method."""
-    entry = METHODS.get(method) or METHODS.get(method.partition(":")[0]) or PREDICTORS[method.partition(":")[0]]
-    own = Path(inspect.getfile(import_module(entry.partition(":")[0])))
-    files = [own] if own.parent.name == "evaluation" else list(own.parent.glob("*.py"))
+    """Return the identity of the code of a method: its own, and the library's where it learns before a campaign."""
+    digest = hashlib.sha256(source_of(type(load_method(method))))
     if method not in BASELINES:
         library = Path(discovery.__file__).parent
         folders = [library / name for name in _LEARNING]
         folders += [_folder(point.module) for point in entry_points(group="discovery.simulators")]
-        files += [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*.py"))]
-    digest = hashlib.sha256()
-    for file in sorted(set(files)):
-        digest.update(file.read_bytes())
+        files = [file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*.py"))]
+        for file in sorted(set(files)):
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

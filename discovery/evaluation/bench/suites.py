@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from discovery.errors import ConfigurationError
 from discovery.evaluation.bench.families import BenchTask, Family, LeaveOut, Split, family_names, load_families
-from discovery.evaluation.methods import BASELINES
+from discovery.evaluation.method_table import BASELINES
 
 
 @dataclass(frozen=True)

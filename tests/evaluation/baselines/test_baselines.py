@@ -13,9 +13,8 @@ import torch
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, NotEnoughDataError
 from discovery.evaluation.context import open_campaign
+from discovery.evaluation.method_table import METHODS, PREDICTORS
 from discovery.evaluation.methods import (
-    METHODS,
-    PREDICTORS,
     BacktestContext,
     Method,
     Predictor,

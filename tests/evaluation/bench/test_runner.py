@@ -1,17 +1,23 @@
 """Running a bench: what is done is not done again, what fails is named, and a stop loses nothing."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import discovery.evaluation
 from discovery.errors import ConfigurationError, DiscoveryError
-from discovery.evaluation.bench.campaigns import execute_campaigns, plan_campaigns
+from discovery.evaluation.bench import runner
+from discovery.evaluation.bench.benches import run_bench
+from discovery.evaluation.bench.campaigns import execute_campaigns, plan_campaigns, plan_harm
 from discovery.evaluation.bench.rows import ResultsFile
-from discovery.evaluation.bench.runner import RunOptions, run_units
+from discovery.evaluation.bench.runner import RunOptions, can_run, missing_experience, run_units, settings_hash
 from discovery.evaluation.bench.suites import SuiteOptions, open_suite
 
 HERE = RunOptions(n_workers=1)
+ROOM = Path(discovery.evaluation.__file__).parent
 
 
 @pytest.fixture
@@ -121,3 +127,66 @@ def test_plans_follow_what_a_method_can_do(suite):
     assert starts == {"random": [5], "no_transfer": [0, 5], "history": [0, 5], "simulator:reaction_kinetics": []}
     seeds = [p.identity["seed"] for p in plan_campaigns(suite, ["no_transfer"])[0].pieces]
     assert seeds == [0, 0, 1]  # without random starts one run stands for every seed
+
+
+@pytest.mark.parametrize("method", ["history", "deep_kernel", "rgpe", "baybe_transfer"])
+def test_methods_that_live_on_history_are_left_out_without_it(suite, method):
+    """They are planned where there are earlier tasks, and nowhere else, with a reason that names them."""
+    task = suite.tasks[0]
+    alone = replace(task, history=())
+    without = replace(suite, families=(replace(suite.families[0], tasks=(alone,)),))
+
+    assert can_run(task, method) and not can_run(alone, method) and can_run(alone, "cold_gp")
+    assert plan_campaigns(without, [method, "random"]) == plan_campaigns(without, ["random"])
+    assert missing_experience(alone, method) == f"{method} lives on earlier tasks, and there are none."
+    assert missing_experience(task, method) == ""
+
+
+def test_a_simulator_that_is_not_named_is_a_reason(suite):
+    """The hypothesis of a simulator lives on the campaign naming it."""
+    assert "does not name" in missing_experience(suite.tasks[0], "simulator:reaction_kinetics")
+
+
+def test_a_bench_says_why_methods_are_left_out(datasets, tmp_path):
+    """A family whose tasks have no relatives: the method is named with the reason, and the others are run."""
+    for path in (datasets / "mpea_mechanical").glob("*.csv"):
+        if path.stem != "other":
+            path.unlink()
+    about = datasets / "mpea_mechanical" / "dataset.json"
+    text = json.loads(about.read_text())
+    about.write_text(json.dumps({**text, "tasks": [t for t in text["tasks"] if t["task"] == "other"]}))
+    options = SuiteOptions(families=("mpea_mechanical",), n_seeds=1, n_experiments=6)
+    found = run_bench("campaigns", ["random", "rgpe"], options, tmp_path / "b.parquet", run_options=HERE)
+    assert found.run.skipped == {"rgpe on mpea_mechanical/other": "rgpe lives on earlier tasks, and there are none."}
+    assert set(found.run.rows["method"]) == {"random"} and found.to_json()["skipped"] == found.run.skipped
+
+
+def test_what_a_misleading_history_costs_is_compared_with_none(suite):
+    """Other people's transfer runs without history too, as the baseline that it then is; `history` cannot."""
+    sources = {
+        method: {unit.pieces[0].identity["source"] for unit in plan_harm(suite, [method])}
+        for method in ("rgpe", "history", "belief")
+    }
+    assert "none" in sources["rgpe"] and "none" in sources["belief"] and "none" not in sources["history"]
+    assert {"related", "shuffled"} <= sources["rgpe"] & sources["history"]
+
+
+@pytest.mark.parametrize(
+    ("method", "changed", "is_stale"),
+    [
+        ("cold_gp", "baselines/exact_gp.py", True),
+        ("rgpe", "cold_gp.py", True),
+        ("knn", "baselines/rgpe.py", False),
+        ("random", "cold_gp.py", False),
+    ],
+)
+def test_a_changed_module_of_a_method_makes_its_rows_stale(suite, method, changed, is_stale, monkeypatch):
+    """The identity of a run hangs on the modules that its method computes with, and on no other baseline's."""
+    file, read = ROOM / changed, Path.read_bytes
+    before = settings_hash(suite.tasks[0], method)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"# new" if path == file else b""))
+    runner._code_hash.cache_clear()
+    try:
+        assert (settings_hash(suite.tasks[0], method) != before) == is_stale
+    finally:
+        runner._code_hash.cache_clear()
