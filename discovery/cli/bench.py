@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.options import Device, DeviceOption, JsonFlag, Verbose, WorkersOption, whole_numbers, words
-from discovery.cli.output import note, print_json, progress_bar
+from discovery.cli.options import (
+    METHODS_HELP,
+    Device,
+    DeviceOption,
+    JsonFlag,
+    Verbose,
+    WorkersOption,
+    method_names,
+    whole_numbers,
+    words,
+)
+from discovery.cli.output import answer, note, progress_bar
+from discovery.evaluation.method_table import METHODS, PREDICTORS, named
 
 if TYPE_CHECKING:
     from discovery.evaluation.bench.benches import BenchResult
@@ -53,7 +64,11 @@ FamiliesOption = Annotated[
 SplitOption = Annotated[
     SplitName | None, typer.Option("--split", help="Families that settings are chosen on, or those reported.")
 ]
-MethodsOption = Annotated[str | None, typer.Option("--methods", metavar="NAMES", help="Methods, with commas between.")]
+_SEARCHES = named(name for name in METHODS if name not in PREDICTORS)
+MethodsOption = Annotated[
+    str | None,
+    typer.Option("--methods", metavar="NAMES", help=f"{METHODS_HELP}; few-shot and calibration know no {_SEARCHES}."),
+]
 SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Seeds per task; default the suite's.")]
 TasksOption = Annotated[int | None, typer.Option("--tasks", min=1, help="At most so many tasks of a family.")]
 ExperimentsOption = Annotated[int | None, typer.Option("--experiments", min=1, help="Experiments per run.")]
@@ -95,7 +110,8 @@ def bench(
 
     A task's own group is never in its history. Runs are kept as they finish; the same command goes on after a stop.
     """
-    chosen = tuple(words(methods, "--methods")) if methods else None
+    known = METHODS if what in (BenchName.CAMPAIGNS, BenchName.HARM) else PREDICTORS
+    chosen = tuple(method_names(methods, known)) if methods else None
     named = tuple(words(families, "--families")) if families else None
     starts = whole_numbers(initial, "--initial") if initial else None
     from discovery.evaluation.bench.benches import run_bench
@@ -125,12 +141,13 @@ def _answer(result: BenchResult, report: Path | None, as_json: bool) -> None:
     """Write the result where it was asked for, and name what did not run; exit code 1 where a method broke."""
     from discovery.report.bench import bench_html, print_bench
 
-    if report is not None:
-        note(f"Wrote {bench_html(result, report)}.")
-    if as_json:
-        print_json(result.to_json())
-    else:
-        print_bench(result)
+    answer(
+        result.to_json(),
+        lambda: print_bench(result),
+        lambda path: bench_html(result, path),
+        as_json=as_json,
+        page=report,
+    )
     by_reason: dict[str, list[str]] = {}
     for unit, reason in {**result.run.skipped, **result.run.failed}.items():
         by_reason.setdefault(reason, []).append(unit)

@@ -18,13 +18,15 @@ from discovery.cli.options import (
     MethodsOption,
     OutFile,
     OverHistoryFlag,
+    PredictorsOption,
     SeedsOption,
     Verbose,
     WorkersOption,
+    method_names,
     whole_numbers,
-    words,
 )
-from discovery.cli.output import note, print_json, progress_bar, write_json
+from discovery.cli.output import answer, progress_bar
+from discovery.evaluation.method_table import METHODS, PREDICTORS
 
 
 def backtest(
@@ -48,7 +50,7 @@ def backtest(
     How many experiments does each need? A method sees the outcomes of the rows that it has chosen and no others.
     With --over-history each earlier campaign in turn is the new one.
     """
-    names = _methods(methods, "METHODS")
+    names = method_names(methods, METHODS)
     from discovery.evaluation.backtest import BacktestOptions
     from discovery.evaluation.backtest import backtest as replay_all
 
@@ -61,30 +63,22 @@ def backtest(
         use_cache=not no_cache,
         device=device,
     )
-    spec, store = _open(file)
+
+    def one(task: Any, store: Any, n_rows: int | None, progress: Any) -> Any:
+        return replay_all(task, names, options, store=store, progress=progress)
+
+    result = _run(file, over_history, verbose, one)
     from discovery.report.helped import replays_html
     from discovery.report.html import backtest_html
     from discovery.report.terminal import print_backtest, print_replays
 
-    with progress_bar(verbose) as progress:
-        if over_history:
-            from discovery.evaluation.over_history import over_history as over
-
-            def one(task: Any, n_rows: int, part: Any) -> Any:
-                return replay_all(task, names, options, store=store, progress=part)
-
-            result: Any = over(spec, one, store=store, progress=progress)
-        else:
-            result = replay_all(spec, names, options, store=store, progress=progress)
-    if over_history:
-        _answer(result, print_replays, replays_html, (out, html), as_json)
-    else:
-        _answer(result, print_backtest, backtest_html, (out, html), as_json)
+    show, write = (print_replays, replays_html) if over_history else (print_backtest, backtest_html)
+    answer(_json(result), lambda: show(result), lambda path: write(result, path), as_json=as_json, out=out, page=html)
 
 
 def evaluate(
     file: FileArgument,
-    methods: MethodsOption = "belief,no_transfer,cold_gp",
+    methods: PredictorsOption = "belief,no_transfer,cold_gp",
     support: Annotated[
         str, typer.Option("--support", metavar="NUMBERS", help="Measurements to predict from, with commas between.")
     ] = "5,10,20",
@@ -102,71 +96,51 @@ def evaluate(
     All other rows of the measured campaign are predicted and scored. With --over-history each earlier campaign in
     turn is the new one, so that nothing of the campaign itself has to be measured.
     """
-    names, supports = _methods(methods, "PREDICTORS"), whole_numbers(support, "--support")
+    names, supports = method_names(methods, PREDICTORS), whole_numbers(support, "--support")
     from discovery.evaluation.evaluate import EvaluateOptions
     from discovery.evaluation.evaluate import evaluate as score_all
 
     options = EvaluateOptions(supports=supports, seeds=tuple(range(seeds)), n_workers=workers, device=device)
-    spec, store = _open(file)
+
+    def one(task: Any, store: Any, n_rows: int | None, progress: Any) -> Any:
+        fitting = options if n_rows is None else options.within(n_rows)
+        return score_all(task, names, fitting, store=store, progress=progress)
+
+    result = _run(file, over_history, verbose, one)
     from discovery.report.helped import evaluate_html
     from discovery.report.terminal import print_evaluate
 
-    with progress_bar(verbose) as progress:
-        if over_history:
-            from discovery.evaluation.over_history import over_history as over
-
-            def one(task: Any, n_rows: int, part: Any) -> Any:
-                return score_all(task, names, options.within(n_rows), store=store, progress=part)
-
-            result: Any = over(spec, one, store=store, progress=progress)
-        else:
-            result = score_all(spec, names, options, store=store, progress=progress)
-    _answer(result, print_evaluate, evaluate_html, (out, html), as_json)
+    answer(
+        _json(result),
+        lambda: print_evaluate(result),
+        lambda path: evaluate_html(result, path),
+        as_json=as_json,
+        out=out,
+        page=html,
+    )
 
 
-def _methods(text: str, table: str) -> list[str]:
-    """Read names of methods.
+def _run(file: Path, over_history: bool, verbose: bool, one: Callable[[Any, Any, int | None, Any], Any]) -> Any:
+    """Run the campaign of a file, or each earlier one in turn as the new campaign.
 
-    Raises:
-        typer.BadParameter: If one is unknown, or named twice.
+    Args:
+        file: The campaign file.
+        over_history: Whether the earlier campaigns are run.
+        verbose: Whether progress is shown where no one watches.
+        one: Runs a campaign, given its spec, the store (None where there is none yet), the number of its rows where
+            it is an earlier one, and what reports progress.
     """
-    from discovery.evaluation import methods as module
-
-    names, known = words(text, "--methods"), getattr(module, table)
-    unknown = [name for name in names if name not in known and name.partition(":")[0] not in known]
-    if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--methods")
-    return names
-
-
-def _open(file: Path) -> tuple[Any, Any]:
-    """Read a campaign file; return the spec and its store, None where there is no store yet."""
     from discovery.campaign import load_spec
+    from discovery.evaluation.over_history import over_history as over
     from discovery.store import Store
 
     spec = load_spec(file)
     store = Store.of(spec)
-    return spec, store if store.path.exists() else None
-
-
-def _answer(
-    result: Any,
-    show: Callable[[Any], None],
-    write: Callable[[Any, Path], Path],
-    files: tuple[Path | None, Path | None],
-    as_json: bool,
-) -> None:
-    """Write the result where it was asked for: a JSON file, a page, stdout as JSON, or tables."""
-    (out, html), answer = files, _json(result)
-    if out is not None:
-        write_json(answer, out)
-        note(f"Wrote {out}.")
-    if html is not None:
-        note(f"Wrote {write(result, html)}.")
-    if as_json:
-        print_json(answer)
-    else:
-        show(result)
+    kept = store if store.path.exists() else None
+    with progress_bar(verbose) as progress:
+        if not over_history:
+            return one(spec, kept, None, progress)
+        return over(spec, lambda task, n_rows, part: one(task, kept, n_rows, part), store=kept, progress=progress)
 
 
 def _json(result: Any) -> dict[str, Any]:

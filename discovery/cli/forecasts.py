@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, OutFile, Verbose
-from discovery.cli.output import note, of_steps, print_json, progress_bar, write_json
+from discovery.cli.output import answer, of_steps, progress_bar
 
 
 def forecast(
@@ -42,13 +42,12 @@ def forecast(
         campaign.meta_train(of_steps(progress))
         found = campaign.forecast(experiments, n_draws=draws, target=target)
     sentence = forecast_sentence(found, campaign.spec)
-    answer = {"campaign": campaign.name, "outcome": campaign.spec.objective.name, "sentence": sentence}
-    if out is not None:
-        write_json(answer | found.to_json(), out)
-        note(f"Wrote {out}.")
-    if report is not None:
-        note(f"Wrote {forecast_html(found, campaign.spec, report)}.")
-    if as_json:
-        print_json(answer | found.to_json())
-    else:
-        print_parts(sentence, forecast_grid(found, campaign.spec))
+    facts = {"campaign": campaign.name, "outcome": campaign.spec.objective.name, "sentence": sentence}
+    answer(
+        facts | found.to_json(),
+        lambda: print_parts(sentence, forecast_grid(found, campaign.spec)),
+        lambda path: forecast_html(found, campaign.spec, path),
+        as_json=as_json,
+        out=out,
+        page=report,
+    )

@@ -5,11 +5,14 @@ Nothing heavy is imported here: `discovery --help` loads this module.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from discovery.evaluation.method_table import METHODS, PREDICTORS, named
 
 
 class Device(StrEnum):
@@ -39,14 +42,11 @@ HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="W
 OverHistoryFlag = Annotated[
     bool, typer.Option("--over-history", help="Each source of experience.history in turn is the new campaign.")
 ]
-MethodsOption = Annotated[
+METHODS_HELP = f"Methods, with commas between, of {named(METHODS)}"
+MethodsOption = Annotated[str, typer.Option("--methods", metavar="NAMES", help=f"{METHODS_HELP}.")]
+PredictorsOption = Annotated[
     str,
-    typer.Option(
-        "--methods",
-        metavar="NAMES",
-        help="Methods, with commas between: belief, cold_gp, random, or one hypothesis alone, such as no_transfer, "
-        "history or simulator:gp_prior.",
-    ),
+    typer.Option("--methods", metavar="NAMES", help=f"Methods, with commas between, of {named(PREDICTORS)}."),
 ]
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds; one run per seed.")]
 WorkersOption = Annotated[
@@ -64,6 +64,19 @@ def words(text: str, option: str) -> list[str]:
     if not found or len(set(found)) < len(found):
         raise typer.BadParameter(f"must name at least one, each once; got {text!r}", param_hint=option)
     return found
+
+
+def method_names(text: str, known: Collection[str]) -> list[str]:
+    """Cut `a,b,c` into names of methods; what stands before a colon is looked up.
+
+    Raises:
+        typer.BadParameter: If there is none, one is unknown, or named twice.
+    """
+    names = words(text, "--methods")
+    unknown = [name for name in names if name not in known and name.partition(":")[0] not in known]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {named(known)}", param_hint="--methods")
+    return names
 
 
 def whole_numbers(text: str, option: str) -> tuple[int, ...]:

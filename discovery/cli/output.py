@@ -48,6 +48,36 @@ def write_json(value: object, path: Path) -> None:
         raise ConfigurationError(f"--out must be a file that can be written; got {path}: {error.strerror}.") from None
 
 
+def answer(
+    found: object,
+    show: Callable[[], None],
+    write_page: Callable[[Path], Path],
+    *,
+    as_json: bool,
+    out: Path | None = None,
+    page: Path | None = None,
+) -> None:
+    """Give a result where it was asked for: a JSON file, a page with plots, and stdout as JSON or as text.
+
+    Args:
+        found: The result as JSON has it.
+        show: Prints it as text.
+        write_page: Writes the page and returns its file.
+        as_json: Whether stdout is JSON.
+        out: The JSON file.
+        page: The page.
+    """
+    if out is not None:
+        write_json(found, out)
+        note(f"Wrote {out}.")
+    if page is not None:
+        note(f"Wrote {write_page(page)}.")
+    if as_json:
+        print_json(found)
+    else:
+        show()
+
+
 def plain(value: Any) -> Any:
     """Turn what the library gives back into what JSON has; numbers that are none become null."""
     if isinstance(value, Mapping):

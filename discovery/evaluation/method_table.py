@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 # name -> "module:Class". A name with a colon ("simulator:gp_prior") is looked up by what stands before the colon.
 # The class is made with the full name, so that one class may serve several names.
@@ -44,6 +44,6 @@ HISTORY_ALONE = ("history", "deep_kernel")
 TRANSFERS = ("rgpe", "baybe_transfer")
 
 
-def named(table: Mapping[str, str]) -> str:
-    """Return the names of a table with commas between, as one writes them."""
-    return ", ".join(f"{name}:NAME" if name == "simulator" else name for name in table)
+def named(names: Iterable[str]) -> str:
+    """Return names of methods with commas between, as one writes them."""
+    return ", ".join(f"{name}:NAME" if name == "simulator" else name for name in names)

@@ -39,9 +39,9 @@ def test_starts_and_histories_may_be_chosen(cli, folder):
     ("words", "code", "said"),
     [
         (("campaigns", "--families", "nobody"), 1, "at hand"),
-        (("campaigns", "--methods", "nobody"), 1, "nobody"),
+        (("campaigns", "--methods", "nobody"), 2, "nobody"),
         (("harm", "--methods", "random", "--split", "development"), 1, "at least one task"),
-        (("few-shot", *RANDOM), 1, "random"),
+        (("few-shot", *RANDOM), 2, "random"),
         (("campaigns", *RANDOM, "--reference", "belief"), 1, "reference"),
         (("guess",), 2, "guess"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.main import COMMANDS, app
+from discovery.evaluation.method_table import METHODS, PREDICTORS
 
 EVERY = [[name] for name in COMMANDS] + [
     [str(group.name), str(command.name)]
@@ -34,6 +35,24 @@ def test_the_options_are_those_of_the_help(command, cli):
     offered = {option for head in heads for option in OPTION.findall(head)}
     table = "\n".join(line.split("|")[1] for line in SECTIONS[" ".join(command)].splitlines() if line.startswith("| `"))
     assert set(OPTION.findall(table)) == offered - EVERYWHERE
+
+
+@pytest.mark.parametrize(("command", "known"), [("backtest", METHODS), ("evaluate", PREDICTORS), ("bench", METHODS)])
+def test_the_help_names_every_method(command, known, cli):
+    """`--methods` says what may stand there: all that the table of methods has, and no other."""
+    shown = " ".join(cli(command, "--help").out.split())
+    listed = shown.partition("with commas between, of ")[2].partition(". ")[0].partition("; ")[0].partition(" [")[0]
+    assert listed.rstrip(".").replace(":NAME", "").split(", ") == list(known)
+
+
+def test_every_method_is_described():
+    """A method is a row of the table in docs/benchmarks.md, or a hypothesis that docs/cli.md names."""
+    compared = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text()
+    table = compared.partition("## What it is compared with")[2].partition("##")[0]
+    rows = dict(re.findall(r"^\| `([a-z_]+)`( \*)? \|", table, flags=re.M))
+    hypotheses = set(re.findall(r"`([a-z_]+)(?::NAME)?`", SECTIONS["backtest"]))
+    assert set(METHODS) <= set(rows) | hypotheses
+    assert {name for name, star in rows.items() if star} == set(rows) & set(PREDICTORS)
 
 
 @pytest.mark.parametrize("command", EVERY, ids=" ".join)
