@@ -15,9 +15,11 @@ from discovery.cli.output import print_json, say
 from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
     from discovery.store import Store
 
-PACKAGE = "discovery-pipeline"
+PACKAGE, DEVELOPMENT = "discovery-pipeline", "dev"  # and the extra that is no user's
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,29 @@ def doctor(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFl
 
 
 def check_versions() -> Iterator[Finding]:
-    """Compare every dependency with what the project pins: some releases in between are broken."""
+    """Compare every dependency with what the project pins: some releases in between are broken.
+
+    Packages that only an extra for users needs are compared where they are installed.
+    """
     from packaging.requirements import Requirement
 
-    pinned = [Requirement(text) for text in requires(PACKAGE) or []]
-    for requirement in pinned:
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+    for requirement in map(Requirement, requires(PACKAGE) or []):
+        is_needed = _is_for(requirement, "")
+        if not is_needed and _is_for(requirement, DEVELOPMENT):
             continue
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
-            yield Finding(requirement.name, False, f"not installed; install {requirement}.")
+            if is_needed:
+                yield Finding(requirement.name, False, f"not installed; install {requirement}.")
             continue
         is_fine = requirement.specifier.contains(found, prereleases=True)
         yield Finding(requirement.name, is_fine, found if is_fine else f"{found} found; install {requirement}.")
+
+
+def _is_for(requirement: Requirement, extra: str) -> bool:
+    """Return whether an installation with an extra (empty for none) needs a package."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def check_store(store: Store) -> Iterator[Finding]:

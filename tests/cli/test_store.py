@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from discovery.cli import doctor
 from discovery.store import Store
 
 
@@ -38,6 +39,20 @@ def test_doctor_finds_nothing_wrong(cli, stored):
     assert answer.code == 0
     assert {"torch", "prefect", "store", "checkpoints"} <= {finding["check"] for finding in answer.json}
     assert "ok" in cli("doctor", stored).out
+
+
+def test_doctor_looks_at_packages_of_extras_where_they_are_installed(monkeypatch):
+    """One that is missing is no fault; one outside its bounds is; tools of development are nobody else's business."""
+    required = [
+        "numpy>=1",
+        "nowhere-to-be-found>=1",
+        "absent>=1; extra == 'molecules'",
+        "scipy<0.1; extra == 'bench'",
+        "pytest<0.1; extra == 'dev'",
+    ]
+    monkeypatch.setattr(doctor, "requires", lambda package: required)
+    found = {finding.check: finding.is_fine for finding in doctor.check_versions()}
+    assert found == {"numpy": True, "nowhere-to-be-found": False, "scipy": False}
 
 
 def test_doctor_finds_a_checkpoint_that_is_gone(cli, stored, folder):

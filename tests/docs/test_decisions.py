@@ -72,7 +72,7 @@ def test_duckdb_refuses_what_the_page_says():
 def test_pins_are_those_of_the_project():
     """Every dependency with an upper bound is in the table of pins with that bound, and no other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    every = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    every = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
     pinned = {}
     for requirement in every:
         name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", requirement).groups()
