@@ -10,6 +10,7 @@ from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
 
 ADAPTERS = ("table", "simulator")
+HYPOTHESES = ("no_transfer", "history", "deep_kernel", "pretrained")  # and one per simulator
 
 
 def check_supported(spec: CampaignSpec) -> None:
@@ -40,7 +41,7 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         advice = "Leave it out, and use `discovery propose` and `discovery ingest` by hand."
         yield "experiment.type", f"{spec.experiment.type} is", advice
     for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
-        if name not in ("no_transfer", "history") and not name.startswith("simulator:"):
+        if name not in HYPOTHESES and not name.startswith("simulator:"):
             yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", ""
 
 

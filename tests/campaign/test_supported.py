@@ -3,7 +3,9 @@
 import pytest
 
 from discovery.campaign import CampaignSpec, check_supported
+from discovery.campaign.supported import HYPOTHESES
 from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.meta.train import AUTO_WEIGHTS
 
 CONTINUOUS = {"name": "x", "type": "continuous", "bounds": [0, 1]}
 LOG = {"name": "l", "type": "continuous", "bounds": [0.1, 1], "scale": "log"}
@@ -51,6 +53,13 @@ def test_what_is_not_built_is_refused_with_its_key(changes, key):
         check_supported(spec)
     assert str(caught.value).startswith(f"{key}:")
     assert isinstance(caught.value, ConfigurationError)
+
+
+def test_every_hypothesis_that_there_is_may_be_named():
+    """What a campaign gets by itself, the prior that ships and simulators may stand in its file."""
+    assert {*HYPOTHESES, "simulator:"} == set(AUTO_WEIGHTS)
+    experience = {"history": ["old.csv"], "simulators": [{"name": "gp_prior"}]}
+    check_supported(build(experience=experience, hypotheses=[{"name": n} for n in (*HYPOTHESES, "simulator:gp_prior")]))
 
 
 @pytest.mark.parametrize("changes", NEEDS_POOL)

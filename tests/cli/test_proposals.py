@@ -144,3 +144,12 @@ def test_a_finished_campaign_sends_nobody_to_propose(cli, write):
     answer = cli("review", file, "--approve", "all")
     assert answer.code == 0
     assert "budget is used" in answer.out and "propose" not in answer.out
+
+
+def test_the_prior_that_ships_joins_where_it_is_named(cli, write):
+    """A file that names `pretrained` is valid, and the hypothesis predicts, with the weight that the file gives it."""
+    file = write(hypotheses=[{"name": "no_transfer", "weight": 0.8}, {"name": "pretrained", "weight": 0.2}])
+    assert cli("validate", file).code == 0
+    answer = cli("propose", file, "--n", "1")
+    assert answer.code == 0, answer.err
+    assert "pretrained: " in answer.out and "weight 20 %" in answer.out
