@@ -35,14 +35,7 @@ from discovery.space.cells import is_blank
 if TYPE_CHECKING:
     from discovery.store import Store
 
-OWN = (
-    "experiment",
-    "stop",
-    "store",
-    "candidates",
-    "schedule",
-    "review",
-)  # sections that do not go over to another campaign
+OWN = ("experiment", "stop", "store", "candidates", "schedule", "review")  # what does not go over to another campaign
 MIN_ROWS = 8  # a source with fewer distinct configurations is no campaign to learn about
 
 

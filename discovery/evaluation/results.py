@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from discovery import metrics
 from discovery.evaluation.methods import Goal
 from discovery.evaluation.summary import summarize
 
@@ -163,6 +165,14 @@ class BacktestResult:
             "summary": self.summary(),
             "versions": self.versions,
         }
+
+
+def regret_counts(result: BacktestResult, runs: Sequence[Run], level: float = 0.05) -> list[int]:
+    """Return the experiments that each run needed to come within a share of the best."""
+    return [
+        metrics.experiments_to_regret(np.asarray(run.outcomes), result.pool_outcomes, level, result.goal)
+        for run in runs
+    ]
 
 
 def _significant(value: float | None, digits: int = 4) -> float | None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discovery import metrics
 from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.over_history import OverHistory
-from discovery.evaluation.results import BacktestResult
+from discovery.evaluation.results import BacktestResult, regret_counts
 
 WITH = "belief"
 WITHOUT = ("no_transfer", "cold_gp")  # what experience is compared with, the first that was run
@@ -122,7 +121,8 @@ def campaign_verdict(results: Sequence[BacktestResult]) -> CampaignVerdict | Non
     if without is None or not results:
         return None
     with_it, without_it = (
-        np.array([float(np.mean(_counts(result, name))) for result in results]) for name in (WITH, without)
+        np.array([float(np.mean(regret_counts(result, result.methods[name].runs))) for result in results])
+        for name in (WITH, without)
     )
     n_better, n_worse = int((with_it < without_it).sum()), int((with_it > without_it).sum())
     needed, needed_without = (float(np.exp(np.log(counts).mean())) for counts in (with_it, without_it))
@@ -170,14 +170,6 @@ def _equivalent(error: float, by_support: Mapping[int, float]) -> float | None:
     before, after = np.log([by_support[low], by_support[high]])
     share = float((before - np.log(error)) / (before - after))
     return float(np.expm1(np.log1p(low) + share * (np.log1p(high) - np.log1p(low))))
-
-
-def _counts(result: BacktestResult, name: str) -> list[int]:
-    """Return the experiments to within 5 % of the best, by run."""
-    return [
-        metrics.experiments_to_regret(np.asarray(run.outcomes), result.pool_outcomes, 0.05, result.goal)
-        for run in result.methods[name].runs
-    ]
 
 
 def _verdict(ratio: float, share_better: float, share_worse: float) -> str:

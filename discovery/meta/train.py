@@ -7,7 +7,7 @@ each other gets next to none. The prior that ships (`pretrained`) joins where a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -209,8 +209,3 @@ def training_setting(
         device=device,
         on_step=on_step,
     )
-
-
-def source_names(tasks: Sequence[Task]) -> tuple[str, ...]:
-    """Name the sources of some tasks, as a checkpoint's `task_sources` does."""
-    return tuple(task.source for task in tasks)

@@ -11,7 +11,7 @@ from discovery.evaluation.bench.benches import BenchResult
 from discovery.evaluation.bench.statistics import SPEED_UPS
 from discovery.report import bench_figures as figures
 from discovery.report import bench_grids as grids
-from discovery.report.html import Page, Section, write_page
+from discovery.report.page import Page, Section, write_page
 from discovery.report.terminal import console, table
 
 SCORE_TITLES = {

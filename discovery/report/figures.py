@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from discovery import metrics
-from discovery.evaluation.results import BacktestResult
-from discovery.report.grids import mean_weights, regret_counts
+from discovery.evaluation.results import BacktestResult, regret_counts
+from discovery.report.grids import mean_weights
 from discovery.report.style import color, dash, faded, labeled
 from discovery.session.stopping import ExpectedGain
 

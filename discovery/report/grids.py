@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from discovery import metrics
 from discovery.evaluation.evaluate import EvaluateResult
-from discovery.evaluation.results import BacktestResult, MethodResult, Run
+from discovery.evaluation.results import BacktestResult, MethodResult, regret_counts
 from discovery.report.style import count, labeled, number, seconds
 
 LEDGER_AT = (1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 75, 100)  # experiments whose weights are shown
@@ -135,14 +134,6 @@ def mean_weights(method: MethodResult) -> dict[str, np.ndarray]:
     """Return weights by hypothesis and experiment, mean over runs; empty where the method has no hypotheses."""
     known = [run.weights for run in method.runs if run.weights]
     return {name: np.mean([weights[name] for weights in known], axis=0) for name in known[0]} if known else {}
-
-
-def regret_counts(result: BacktestResult, runs: Sequence[Run], level: float = 0.05) -> list[int]:
-    """Return the experiments that each run needed to come within a share of the best."""
-    return [
-        metrics.experiments_to_regret(np.asarray(run.outcomes), result.pool_outcomes, level, result.goal)
-        for run in runs
-    ]
 
 
 def _regret_cell(result: BacktestResult, method: MethodResult, level: float) -> str:

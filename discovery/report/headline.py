@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from discovery.evaluation.results import BacktestResult
-from discovery.report.grids import regret_counts
+from discovery.evaluation.results import BacktestResult, regret_counts
 from discovery.report.style import count, number
 
 

@@ -10,21 +10,22 @@ import plotly.graph_objects as go
 
 from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.over_history import OverHistory
-from discovery.evaluation.results import BacktestResult
+from discovery.evaluation.results import BacktestResult, regret_counts
 from discovery.evaluation.verdict import (
     HELPS,
     HURTS,
+    OPEN,
     CampaignVerdict,
     FewShotVerdict,
     campaign_verdict,
     few_shot_verdict,
 )
 from discovery.report.figures import layout
-from discovery.report.grids import Grid, evaluate_grid, regret_counts
+from discovery.report.grids import Grid, evaluate_grid
 from discovery.report.page import Page, Section, today, write_page
 from discovery.report.style import color, count, dash, faded, labeled, number
 
-WORDS = {HELPS: "It would have helped.", HURTS: "It would have hurt.", "": "That is no clear difference."}
+WORDS = {HELPS: "It would have helped.", HURTS: "It would have hurt.", OPEN: "That is no clear difference."}
 OTHER = {"no_transfer": "without it", "cold_gp": "with a cold Gaussian process"}
 
 
@@ -39,7 +40,7 @@ def few_shot_sentence(found: FewShotVerdict | None) -> str:
     n = f" over {found.n_campaigns} campaigns" if found.n_campaigns > 1 else ""
     return (
         f"With your experience, {found.support} measurements predict {worth} {other}; predictions with it were better "
-        f"in {100 * found.share:.0f} % of the runs{n}. {WORDS.get(found.verdict, WORDS[''])}"
+        f"in {100 * found.share:.0f} % of the runs{n}. {WORDS[found.verdict]}"
     )
 
 
@@ -51,7 +52,7 @@ def campaign_sentence(found: CampaignVerdict | None) -> str:
     over = f" (geometric means over {n} campaigns; fewer in {found.n_better}, more in {found.n_worse})" if n > 1 else ""
     return (
         f"With your experience a campaign comes within 5 % of the best after {found.needed:.1f} experiments, "
-        f"{OTHER[found.without]} after {found.needed_without:.1f}{over}. {WORDS.get(found.verdict, WORDS[''])}"
+        f"{OTHER[found.without]} after {found.needed_without:.1f}{over}. {WORDS[found.verdict]}"
     )
 
 

@@ -16,6 +16,7 @@ from discovery.report.forecast import forecast_sections, forecast_sentence, fore
 from discovery.report.grids import found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered, stops
 from discovery.report.page import Page, Section, today, write_page
+from discovery.report.style import labeled
 
 LEDGER_TEXT = (
     "Weight of each hypothesis when the experiment was chosen: which story of the world predicted best so far."
@@ -65,7 +66,7 @@ def campaign_html(frames: CampaignFrames, path: str | Path) -> Path:
     """Write where a stored campaign stands as one HTML file; return the file."""
     spec = frames.spec
     facts = (
-        ("Goal", f"{frames.goal} {stored.labeled(frames.outcome, frames.unit)}"),
+        ("Goal", f"{frames.goal} {labeled(frames.outcome, frames.unit)}"),
         ("Experiments", f"{len(frames.measured)} of {spec.budget.experiments}"),
         ("Cycles", str(frames.proposals["cycle"].nunique() if len(frames.proposals) else 0)),
         ("Measured", _period(frames.measurements)),
@@ -132,7 +133,7 @@ def _backtest_facts(result: BacktestResult) -> tuple[tuple[str, str], ...]:
     """Return what a reader of a backtest has to know first."""
     starts = f"{result.n_initial} random, the same for all" if result.n_initial else "none"
     return (
-        ("Goal", f"{result.goal} {stored.labeled(result.outcome, result.unit)}"),
+        ("Goal", f"{result.goal} {labeled(result.outcome, result.unit)}"),
         ("Candidates", f"{result.n_candidates} measured"),
         ("Experiments", f"{result.n_experiments} per run, {result.batch_size} at a time"),
         ("Starts", starts),

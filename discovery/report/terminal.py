@@ -58,11 +58,6 @@ def table(grid: Grid, *, is_plain: bool = False) -> Table:
     return shown
 
 
-def backtest_table(result: BacktestResult, *, is_plain: bool = False) -> Table:
-    """Return experiments needed, regret and times by method."""
-    return table(methods_grid(result), is_plain=is_plain)
-
-
 def print_backtest(result: BacktestResult, to: Console | None = None) -> None:
     """Print a backtest: headline, methods, found conditions, hypothesis weights."""
     to = to or console()

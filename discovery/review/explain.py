@@ -13,6 +13,8 @@ N_BISECTIONS = 60  # halvings of an interval; enough for all bits of a double th
 WORDS = {
     "no_transfer": "no transfer (nothing from before is trusted)",
     "history": "history (it behaves like earlier campaigns)",
+    "deep_kernel": "deep kernel (networks have learned from earlier campaigns what behaves alike)",
+    "pretrained": "pretrained (it behaves like the campaigns that the prior was trained on)",
 }
 ACQUIRED = {
     "log_ei": "expected improvement",

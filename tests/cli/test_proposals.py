@@ -152,4 +152,4 @@ def test_the_prior_that_ships_joins_where_it_is_named(cli, write):
     assert cli("validate", file).code == 0
     answer = cli("propose", file, "--n", "1")
     assert answer.code == 0, answer.err
-    assert "pretrained: " in answer.out and "weight 20 %" in answer.out
+    assert "pretrained (it behaves like" in answer.out and "weight 20 %" in answer.out

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from discovery.evaluation.results import BacktestResult
 from discovery.report.campaign import CampaignFrames
-from discovery.report.terminal import backtest_table, print_backtest, print_campaign
+from discovery.report.grids import methods_grid
+from discovery.report.terminal import print_backtest, print_campaign, table
 
 
 def pipe() -> Console:
@@ -47,7 +48,7 @@ def test_campaign_in_a_pipe_is_plain_ascii_and_complete(frames: CampaignFrames) 
 @pytest.mark.parametrize("is_plain", [True, False])
 def test_a_table_has_a_row_per_method(is_plain: bool, result: BacktestResult) -> None:
     """The table can be printed by others as well."""
-    assert backtest_table(result, is_plain=is_plain).row_count == 3
+    assert table(methods_grid(result), is_plain=is_plain).row_count == 3
 
 
 def test_a_terminal_has_colors(result: BacktestResult) -> None:

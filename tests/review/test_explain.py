@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.belief.records import HypothesisPrediction
+from discovery.campaign.supported import HYPOTHESES
 from discovery.review.explain import argument_sentence, hypothesis_words, intent_sentence, interval, quantile
 
 
@@ -57,4 +58,5 @@ def test_names_of_hypotheses_are_for_people() -> None:
     """Every kind of hypothesis is explained in a few words."""
     assert hypothesis_words("simulator:gp_prior").startswith("simulator gp_prior")
     assert "earlier campaigns" in hypothesis_words("history")
+    assert all(hypothesis_words(name).endswith(")") for name in HYPOTHESES)
     assert hypothesis_words("mine") == "mine"

@@ -56,7 +56,7 @@ def plan_calibration(suite: Suite, methods: Sequence[str]) -> list[Unit]:
 
 
 def execute_predictions(unit: Unit, device: str) -> Iterator[dict[str, Any]]:
-    """Predict and score, piece after piece; a case that leaves nothing to predict has no scores."""
+    """Predict and score, piece after piece."""
     most = max(int(piece.identity["n_support"]) for piece in unit.pieces)
     context, outcomes = open_campaign(unit.task.spec, most + N_VISITED, device)
     predictor = load_predictor(unit.method)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from discovery.evaluation.bench.statistics import ALL, bootstrap, wilcoxon_p
+from discovery.evaluation.bench.statistics import ALL, TASK, bootstrap, wilcoxon_p
 
 CASE = ["support", "n_support"]
-TASK = ["family", "task"]
 SCORES: Mapping[str, float] = {
     "delta_auprc": 1.0,
     "spearman": 1.0,
