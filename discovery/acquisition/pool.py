@@ -28,7 +28,7 @@ TIE = 1e-6  # values (logarithms, or in a unit in which outcomes vary by about o
 CENTRALITY = 0.02  # of the prior sd: what a central first experiment is worth where prior means hardly differ
 N_JOINT = 128  # pool rows that Monte Carlo functions score, the best ones by plain LogEI: joint posteriors are dear
 N_FANTASIZED = 4096  # pool rows that are scored under fantasies, the best ones by plain LogEI
-CHUNK = 512  # rows scored at once: members x measurements x rows stay near a core's cache
+CHUNK = 256  # rows scored at once: members x measurements x rows stay near a core's cache
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from discovery.belief.weights import (
 from discovery.errors import ConfigurationError
 from discovery.meta.learner import Adapted, Learner, Support, Surrogate
 
-N_KEPT = 16  # members per hypothesis that score candidates; they stand for the others
-DOUBTING = (0.2, 0.6, 0.95)  # of them stand for the prior, whatever the evidence says: members at these quantiles of
+N_KEPT = 16  # members of a hypothesis with half of the weight or more that score candidates, standing for the others;
+LEAST_KEPT = 8  # lighter hypotheses are told with fewer of them
+DOUBTING = (0.2, 0.6, 0.95)  # some stand for the prior, whatever the evidence says: members at these quantiles of
 # its spread, so that measurements which happen to be equal do not leave only members that imagine no other outcome
 PROOF = 3.0  # times likelier under experience than without it: the measurements so far prove that experience fits
 FORBIDDEN = 1e4  # taken from the log weight of what has no say
@@ -121,8 +122,12 @@ class Belief:
         names = [hypothesis.name for hypothesis in self.hypotheses]
         kept = []
         for part in self.kept:
-            own = torch.log_softmax(part.log_weight, dim=-1)
-            kept.append(KeptBank(part.name, part.bank, own if part.name == NO_TRANSFER else own - FORBIDDEN))
+            if part.name == NO_TRANSFER:
+                adapted = self.adapted[names.index(NO_TRANSFER)]
+                kept.append(_keep(part.name, adapted, part.log_weight.new_tensor(0.0)))
+            else:
+                own = torch.log_softmax(part.log_weight, dim=-1)
+                kept.append(KeptBank(part.name, part.bank, own - FORBIDDEN))
         weights = torch.zeros_like(self.weights)
         weights[names.index(NO_TRANSFER)] = 1.0
         return replace(self, kept=tuple(kept), weights=weights)
@@ -189,9 +194,10 @@ class Belief:
 def _keep(name: str, adapted: Adapted, log_weight: Tensor) -> KeptBank:
     """Keep members that stand for all and condition only them; their weights still sum to the hypothesis's."""
     posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
-    if len(posterior) <= N_KEPT:
+    n_kept = min(max(round(2 * N_KEPT * float(log_weight.exp())), LEAST_KEPT), N_KEPT)
+    if len(posterior) <= n_kept:
         return KeptBank(name, adapted.model, adapted.model.member_weights(posterior + log_weight))
-    index, kept = representatives(posterior, N_KEPT - len(DOUBTING))
+    index, kept = representatives(posterior, n_kept - len(DOUBTING))
     doubting = quantiles(adapted.log_prior, adapted.spread, DOUBTING)
     doubts = kept.new_full((len(doubting),), math.log(DOUBT / len(doubting)))
     both = torch.cat([kept + math.log(1 - DOUBT), doubts])

@@ -13,6 +13,8 @@ import torch
 from botorch.models.model import FantasizeMixin, Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
+from linear_operator import to_linear_operator
+from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from discovery.errors import ShapeError
@@ -30,7 +32,7 @@ class Inputs(NamedTuple):
 
     encoded: Tensor  # as they came: * x (1 | h) x q x d
     scaled: Tensor  # smooth columns, warped, divided by lengthscales: * x h x q x d'
-    features: Tensor  # times slope sds: * x h x q x j
+    features: Tensor  # times slope sds, and the random intercept's: * x h x q x (j + 1)
     mean: Tensor  # prior mean: * x h x q
 
 
@@ -105,15 +107,17 @@ class Bank(FantasizeMixin, Model):
         if self._is_warped:
             smooth = kumaraswamy(smooth, m.warp_a[:, None, :], m.warp_b[:, None, :])
         mean = m.offset[:, None] + (F @ m.slope[:, :, None])[..., 0]
-        return Inputs(X, smooth * m.inverse_lengthscale[:, None, :], F * m.slope_sd[:, None, :], mean)
+        linear = F * m.slope_sd[:, None, :]
+        intercept = m.offset_sd[:, None, None].expand(*linear.shape[:-1], 1)
+        return Inputs(X, smooth * m.inverse_lengthscale[:, None, :], torch.cat([linear, intercept], dim=-1), mean)
 
     def _covariance(self, left: Inputs, right: Inputs) -> Tensor:
         m = self.members
-        K = m.signal[:, None, None].square() * matern52(squared_distance(left.scaled, right.scaled))
-        K = K + m.offset_sd[:, None, None].square()
+        K = left.features @ right.features.transpose(-1, -2)
         if self.components.n_components:
-            K = K + weighted(m.component_sd.square(), self.components(left.encoded, right.encoded))
-        return K + left.features @ right.features.transpose(-1, -2) if self.features.n_features else K
+            K += weighted(m.component_sd.square(), self.components(left.encoded, right.encoded))
+        signal = m.signal[:, None, None].square()
+        return K.addcmul_(signal, matern52(squared_distance(left.scaled, right.scaled)))
 
     def _condition(self) -> None:
         inputs = self._inputs(self.X)
@@ -154,8 +158,8 @@ class Bank(FantasizeMixin, Model):
             Mean, shape `* x h x N`, and variance, shape `h x N`, raw units.
         """
         test = self._inputs(X)  # h x N x d
-        prior = self.members.prior_variance
-        variance = prior[:, None] + test.features.square().sum(-1)
+        prior, m = self.members.prior_variance, self.members
+        variance = (prior - m.offset_sd.square())[:, None] + test.features.square().sum(-1)
         cross = self._covariance(self._train, test)  # h x n x N
         half = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         mean = test.mean + (self._whitened[..., None, :] @ half)[..., 0, :]
@@ -184,21 +188,33 @@ class Bank(FantasizeMixin, Model):
         Returns:
             A `GPyTorchPosterior` with event shape `* x h x q x 1`.
         """
-        is_pool = X.ndim == self.Y.ndim + 2 and self.X.ndim == 3 and all(size == 1 for size in X.shape[1:-1])
-        mean, covariance = self._pool(X) if is_pool else self._joint(X)
-        if isinstance(observation_noise, Tensor):
-            covariance = covariance + torch.diag_embed(observation_noise[..., 0].expand(mean.shape))
-        elif observation_noise:
-            noise = self.members.noise.square()[:, None].expand(mean.shape[-2:])
-            covariance = covariance + torch.diag_embed(noise)
-        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
+        if self.is_pool(X):
+            mean, variance = self._pool(X)
+            if observation_noise is not False:
+                variance = variance + self._noise(observation_noise, mean)
+            normal = MultivariateNormal(mean, DiagLinearOperator(variance))
+        else:
+            mean, covariance = self._joint(X)
+            if observation_noise is not False:
+                covariance = covariance + torch.diag_embed(self._noise(observation_noise, mean))
+            normal = MultivariateNormal(mean, to_linear_operator(covariance))
+        posterior = GPyTorchPosterior(normal)
         return posterior_transform(posterior) if posterior_transform is not None else posterior
+
+    def is_pool(self, X: Tensor) -> bool:
+        """Say whether inputs are single points, the same for every member, which need no joint covariances."""
+        return X.ndim == self.Y.ndim + 2 and self.X.ndim == 3 and all(size == 1 for size in X.shape[1:-1])
+
+    def _noise(self, given: bool | Tensor, mean: Tensor) -> Tensor:
+        """Noise variances for points with means of shape `* x h x q`: those given, or the members' own."""
+        noise = given[..., 0] if isinstance(given, Tensor) else self.members.noise.square()[:, None]
+        return noise.expand(mean.shape)
 
     def _pool(self, X: Tensor) -> tuple[Tensor, Tensor]:
         mean, variance = self.marginals(X.reshape(X.shape[0], X.shape[-1]))
         mean = mean.movedim(-1, 0)[..., None]  # N x * x h x 1
-        variance = variance.T.reshape(X.shape[0], *[1] * (mean.ndim - 3), -1, 1, 1).expand(*mean.shape, 1)
-        return mean, variance
+        variance = variance.T.reshape(X.shape[0], *[1] * (mean.ndim - 3), -1, 1)
+        return mean, variance.expand(mean.shape)
 
     def _joint(self, X: Tensor) -> tuple[Tensor, Tensor]:
         if X.ndim == 2:

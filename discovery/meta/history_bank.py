@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from discovery.meta.design import normal_quantiles, uniform_design
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import (
     LENGTHSCALE_SD,
@@ -35,19 +36,15 @@ MAX_SOURCE_POINTS = 1024  # a source's posterior mean uses at most so many of it
 
 Progress = Callable[[int, int], None]
 
-# What a campaign may find its history to be, relative to what cross-fitting found; each row is one kind of member:
-# factors on (mean slope, slope sd, residual signal, noise, lengthscale), and prior weight.
-TRUST = (
-    (1.0, 1.0, 1.0, 1.0, 1.0, 3.0),  # as cross-fitted
-    (1.0, 2.0, 1.4, 1.0, 1.0, 1.0),  # looser
-    (1.0, 0.5, 0.7, 1.0, 1.0, 1.0),  # tighter
-    (0.5, 1.5, 1.3, 1.0, 1.0, 1.0),  # half trust in the mean
-    (0.0, 3.0, 1.3, 1.0, 1.0, 1.0),  # either sign
-    (1.0, 1.0, 1.0, 2.0, 1.0, 1.0),  # noisier
-    (1.0, 1.0, 1.0, 0.5, 1.0, 1.0),  # cleaner
-    (1.0, 1.0, 1.0, 1.0, 0.5, 1.0),  # rougher
-    (1.0, 1.0, 1.0, 1.0, 2.0, 1.0),  # smoother
-)
+N_MEMBERS = 64  # of the bank; the first is as cross-fitted
+DESIGN_SEED = 21
+WIDEST = 1000  # dimensions of the design at most
+# How a campaign may differ from what cross-fitting found: factors on each quantity, log-normal with these (mean, sd),
+# but for the slope, whose factor is normal: a campaign may trust its history fully, by half, or not at all.
+SLOPE, SLOPE_MOST = (1.0, 0.45), 1.5
+SLOPE_SD, SIGNAL, NOISE, LENGTHSCALE = (0.0, 0.7), (0.2, 0.9), (0.0, 1.0), (0.0, 0.7)
+EFFECTS, EFFECT_SD, BLOCK_SD = (0.2, 0.9), 0.4, 0.5  # main effects together; each effect, each lengthscale by itself
+DOUBT = 1.5  # a member that trusts the mean less leaves its features so much more freedom
 DEFAULT_TRUST = {"slope": 0.7, "slope_sd": 0.5, "offset_sd": 0.5, "signal": 0.6, "noise": 0.2}  # with one source only
 
 
@@ -139,27 +136,40 @@ def _resume(trust: Mapping[str, Tensor], name: str, default: Tensor) -> Tensor:
 def history_members(
     trust: Mapping[str, Tensor], n_sources: int, geometry: Geometry, own: OwnBlocks | None = None
 ) -> Members:
-    """Spread the cross-fitted trust into a bank of members (`TRUST`), over the campaign's own blocks where given."""
+    """Spread the cross-fitted trust into a bank of members, over the campaign's own blocks where given.
+
+    The first member is as cross-fitted; the others stand around it in a quasi-random design, so that evidence can say
+    how this campaign differs from what its history did among itself.
+    """
     lengthscale = trust["lengthscale"] if own is None else own.lengthscales(trust["lengthscale"])
     blocks = geometry if own is None else own.geometry
     component_sd = _component_sds(trust, blocks, own)
-    table = torch.tensor(TRUST, dtype=torch.float64, device=geometry.column_scale.device)
-    slope_factor, slope_sd_factor, signal_factor, noise_factor, lengthscale_factor, prior = table.T
-    ones = torch.ones_like(prior)
-    slope = (slope_factor * trust["slope"] / n_sources)[:, None].expand(-1, n_sources)
-    slope_sd = (slope_sd_factor * trust["slope_sd"] / math.sqrt(n_sources))[:, None].expand(-1, n_sources)
+    n_components = len(component_sd)
+    width = min(6 + n_components + blocks.n_blocks, WIDEST)
+    normal = normal_quantiles(uniform_design(N_MEMBERS, width, DESIGN_SEED, geometry.column_scale.device))
+    normal = torch.nn.functional.pad(normal, (0, 6 + n_components + blocks.n_blocks - width))
+    common, each, by_block = normal.split([6, n_components, blocks.n_blocks], dim=1)
+
+    def log_normal(values: Tensor, mean_and_sd: tuple[float, float], own_values: Tensor | float = 0.0) -> Tensor:
+        factor = (mean_and_sd[0] + mean_and_sd[1] * values + own_values).exp()
+        return torch.cat([torch.ones_like(factor[:1]), factor[1:]])
+
+    slope = (SLOPE[0] + SLOPE[1] * common[:, 0]).clamp(0, SLOPE_MOST)
+    slope[0] = 1.0
+    slope_sd = log_normal(common[:, 1], SLOPE_SD) * (1 + DOUBT * (1 - slope).clamp_min(0))
+    effects = log_normal(common[:, 5:], EFFECTS, EFFECT_SD * each)
+    ones = torch.ones_like(slope)
     return plain_members(
         blocks,
-        lengthscale_factor[:, None] * lengthscale[None, :],
+        log_normal(common[:, 4:5], LENGTHSCALE, BLOCK_SD * by_block) * lengthscale,
         n_features=n_sources,
-        component_sd=signal_factor[:, None] * component_sd,
-        signal=signal_factor * trust["signal"],
-        noise=(noise_factor * trust["noise"]).clamp_min(0.01),
+        component_sd=effects * component_sd,
+        signal=log_normal(common[:, 2], SIGNAL) * trust["signal"],
+        noise=(log_normal(common[:, 3], NOISE) * trust["noise"]).clamp_min(0.01),
         offset=ones * trust.get("offset", torch.zeros(())).to(ones),
         offset_sd=ones * trust["offset_sd"],
-        slope=slope,
-        slope_sd=slope_sd,
-        log_prior=prior.log(),
+        slope=(slope * trust["slope"] / n_sources)[:, None].expand(-1, n_sources),
+        slope_sd=(slope_sd * trust["slope_sd"] / math.sqrt(n_sources))[:, None].expand(-1, n_sources),
     )
 
 

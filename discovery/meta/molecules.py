@@ -20,6 +20,7 @@ from torch import Tensor
 
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import MOLECULE, Components
+from discovery.meta.design import normal_quantiles, uniform_design
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import lengthscale_location
 from discovery.meta.geometry import Geometry
@@ -48,6 +49,7 @@ N_SCORED = 96  # measurements per source that the others are to rank
 # which trust is full. Members differ in it; None trusts no source beforehand.
 NEARNESS = (None, (4.0, 0.75), (8.0, 0.75), (16.0, 0.85))
 SCORED_NEARNESS = (8.0, 0.75)
+DESIGN_SEED = 20
 TRUST = (0.5, 0.75, 1.0, 1.25)  # slope of a source that is trusted fully
 SLOPE_VARIANCE = (0.0, 0.0, 0.1, 0.5)  # of all slopes together, beyond what nearness says
 SQUARED = (1.0, 0.7, 0.3, 0.0)  # share of the squared similarity, which is sharper
@@ -105,9 +107,8 @@ def molecule_members(geometry: Geometry, is_described: Tensor, by_nearness: Tens
     """
     device = geometry.column_scale.device
     n_blocks, n_others = geometry.n_blocks, int((~is_described).sum())
-    engine = torch.quasirandom.SobolEngine(10 + n_blocks, scramble=True, seed=20)
-    uniform = engine.draw(N_MEMBERS, dtype=torch.float64).clamp(1e-3, 1 - 1e-3).to(device)
-    normal = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
+    uniform = uniform_design(N_MEMBERS, 10 + n_blocks, DESIGN_SEED, device)
+    normal = normal_quantiles(uniform)
 
     def choose(values: Sequence[float], dimension: int) -> Tensor:
         return uniform.new_tensor(values)[(uniform[:, dimension] * len(values)).long()]

@@ -6,10 +6,9 @@ the same for every campaign on a space of that shape.
 
 from __future__ import annotations
 
-import math
-
 import torch
 
+from discovery.meta.design import normal_quantiles, uniform_design
 from discovery.meta.fitting import lengthscale_location
 from discovery.meta.geometry import Geometry
 from discovery.meta.hyperprior import COORDINATES, shipped_hyperprior
@@ -17,6 +16,7 @@ from discovery.meta.members import Members, plain_members
 
 N_COLD = 128  # members of the bank
 MOST_SHARED = 0.9  # of the signal's variance may be main effects
+DESIGN_SEED = 20
 N_COORDINATES = len(COORDINATES)
 WIDEST = 1000  # dimensions of the design at most
 
@@ -37,9 +37,7 @@ def no_transfer_members(geometry: Geometry, n_members: int = N_COLD) -> Members:
     device = geometry.column_scale.device
     n_blocks, n_components = geometry.n_blocks, geometry.components.n_components
     width = min(N_COORDINATES + n_blocks + n_components, WIDEST)
-    engine = torch.quasirandom.SobolEngine(width, scramble=True, seed=20)
-    uniform = engine.draw(n_members, dtype=torch.float64).clamp(1e-3, 1 - 1e-3).to(device)
-    normal = math.sqrt(2) * torch.erfinv(2 * uniform - 1)
+    normal = normal_quantiles(uniform_design(n_members, width, DESIGN_SEED, device))
     z = shipped_hyperprior().coordinates(normal[:, :N_COORDINATES])
     own = normal[:, N_COORDINATES : N_COORDINATES + n_blocks]
     if width == WIDEST:  # too many parameters for a design of their own: they share one lengthscale

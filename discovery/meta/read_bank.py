@@ -13,6 +13,8 @@ import torch
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
+from linear_operator import to_linear_operator
+from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from discovery.meta.bank import Bank
@@ -137,12 +139,16 @@ class ReadBank(Model):
             A `GPyTorchPosterior` with event shape `* x h' x q x 1`.
         """
         inside = self.bank.posterior(X, observation_noise=bool(observation_noise)).distribution
-        covariance = inside.covariance_matrix[..., self.owner, :, :]
-        sd = torch.diagonal(covariance, dim1=-2, dim2=-1).clamp_min(1e-18).sqrt()
-        z = inside.mean[..., self.owner, :] + self.shift[:, None] * sd
+        mean = inside.mean[..., self.owner, :]
+        sd = inside.variance[..., self.owner, :].clamp_min(1e-18).sqrt()
+        z = mean + self.shift[:, None] * sd
         tangent = self.reading.slope(z) * self.width[:, None]
-        outside = MultivariateNormal(self.reading.raw(z), tangent[..., :, None] * covariance * tangent[..., None, :])
-        posterior = GPyTorchPosterior(outside)
+        if self.bank.is_pool(X):
+            covariance = DiagLinearOperator((tangent * sd).square())
+        else:
+            inner = inside.covariance_matrix[..., self.owner, :, :]
+            covariance = to_linear_operator(tangent[..., :, None] * inner * tangent[..., None, :])
+        posterior = GPyTorchPosterior(MultivariateNormal(self.reading.raw(z), covariance))
         return posterior_transform(posterior) if posterior_transform is not None else posterior
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> ReadBank:

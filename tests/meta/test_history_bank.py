@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from discovery.meta.history_bank import TRUST, fit_trust, from_history, history_members
+from discovery.meta.history_bank import EFFECTS, N_MEMBERS, SIGNAL, fit_trust, from_history, history_members
 from discovery.meta.learner import Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import KNOWN, OutcomeScale
@@ -13,7 +13,7 @@ from discovery.seeds import torch_generator
 from discovery.tasks.task import Task, TaskBatch
 
 SCALE = OutcomeScale(50.0, 25.0, "range")
-AS_FITTED = torch.tensor([KNOWN * len(TRUST)])  # the cross-fitted member at the scale as it is known
+AS_FITTED = torch.tensor([KNOWN * N_MEMBERS])  # the cross-fitted member at the scale as it is known
 START = 0.2  # where the fit of a main effect begins
 
 
@@ -47,13 +47,27 @@ def test_main_effects_are_fitted(found):
     assert max(found["alike"].trust["component_sd"].tolist()) < START
 
 
-def test_every_member_has_the_main_effects(found):
-    """Members hold them in proportion to their residual, and less of it is left to the residual itself."""
+def test_the_first_member_is_as_cross_fitted(found):
+    """Nothing is lost by spreading the bank: what cross-fitting found is one of its members."""
     members, trust = found["differing"].members, found["differing"].trust
-    factor = torch.tensor([row[2] for row in TRUST], dtype=torch.float64)
-    torch.testing.assert_close(members.component_sd, factor[:, None] * trust["component_sd"])
-    torch.testing.assert_close(members.signal, factor * trust["signal"])
+    torch.testing.assert_close(members.component_sd[0], trust["component_sd"])
+    torch.testing.assert_close(members.signal[0], trust["signal"])
+    torch.testing.assert_close(members.noise[0], trust["noise"])
+    torch.testing.assert_close(members.slope[0].sum(), trust["slope"])
     assert float(trust["signal"]) < float(trust["component_sd"][0])
+
+
+def test_members_stand_around_what_was_cross_fitted(found):
+    """Signal and main effects spread log-normally, slopes from none to more than full; each in its own direction."""
+    members, trust = found["differing"].members, found["differing"].trust
+    signal = (members.signal[1:] / trust["signal"]).log()
+    effects = (members.component_sd[1:] / trust["component_sd"]).log().mean(1)
+    for logs, (mean, sd) in ((signal, SIGNAL), (effects, EFFECTS)):
+        assert float(logs.mean()) == pytest.approx(mean, abs=0.1)
+        assert float(logs.std()) == pytest.approx(sd, abs=0.15)
+    share = members.slope.sum(1) / trust["slope"]
+    assert (float(share.min()), float(share.max())) == pytest.approx((0.0, 1.5), abs=0.1)
+    assert abs(float(torch.corrcoef(torch.stack([signal, effects]))[0, 1])) < 0.2
 
 
 def test_one_measurement_speaks_for_its_catalyst(found, surface, geometry):
