@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from discovery.acquisition.mixture import Target, mixture_quantile
+from discovery.acquisition.mixture import Target, believed_best, mixture_quantile
 from discovery.belief.belief import KeptBank
 
 N_FANTASIES = 16
@@ -31,14 +31,11 @@ class Fantasies:
     target: Target
 
 
-def fantasize(
-    kept: Sequence[KeptBank], target: Target | None, X: Tensor, generator: torch.Generator, *, sign: float
-) -> Fantasies:
+def fantasize(kept: Sequence[KeptBank], X: Tensor, generator: torch.Generator, *, sign: float) -> Fantasies:
     """Imagine outcomes at configurations, one after the other.
 
     Args:
         kept: Banks with member weights, conditioned on real measurements only.
-        target: Best measured outcome, or None where there is none.
         X: Configurations under way or chosen already. Shape `p x d`.
         generator: Source of the draws' pairing.
         sign: 1 to maximize, -1 to minimize.
@@ -49,12 +46,7 @@ def fantasize(
     current = tuple(kept)
     for row in X:
         current = _one(current, row[None], generator)
-    n_real = kept[0].bank.Y.shape[-1]
-    imagined = sign * current[0].bank.Y[:, 0, n_real:]
-    best = imagined.amax(-1)
-    if target is not None:
-        best = torch.maximum(best, sign * target.best_f)
-    return Fantasies(current, Target(sign, sign * best))
+    return Fantasies(current, Target(sign, believed_best(current, sign)))
 
 
 def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> tuple[KeptBank, ...]:

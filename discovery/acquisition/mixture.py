@@ -129,6 +129,23 @@ def mixture_marginals(kept: Sequence[KeptBank], X: Tensor) -> tuple[Tensor, Tens
     return torch.cat(means, dim=-1), torch.cat(sds, dim=-1), torch.cat([p.log_weight for p in kept]).exp()
 
 
+def believed_best(kept: Sequence[KeptBank], sign: float) -> Tensor:
+    """Return the best outcome so far as the belief sees it: its highest mean at a configuration of the support.
+
+    The highest measurement was also lucky; improvement on it would be asked of places that cannot give it.
+
+    Args:
+        kept: Banks with weights (possibly with a leading fantasy dimension), conditioned on the same configurations.
+        sign: 1 to maximize, -1 to minimize.
+
+    Returns:
+        A scalar, or shape `f` for fantasies; in the banks' unit.
+    """
+    means = [part.bank.marginals(part.bank.with_features(part.bank.X.flatten(0, -2)))[0] for part in kept]
+    weighted = [(part.log_weight.exp()[..., None] * mean).sum(-2) for part, mean in zip(kept, means, strict=True)]
+    return sign * (sign * torch.stack(weighted).sum(0)).amax(-1)
+
+
 def mixture_quantile(mean: Tensor, sd: Tensor, weights: Tensor, level: Tensor, n_steps: int = 50) -> Tensor:
     """Find quantiles of Gaussian mixtures by bisection.
 
@@ -175,7 +192,7 @@ class Target:
 
     Attributes:
         sign: 1 to maximize, -1 to minimize.
-        best_f: Best outcome so far, in the banks' unit; a scalar, or shape `f` for fantasies.
+        best_f: Best outcome so far (`believed_best`), in the banks' unit; a scalar, or shape `f` for fantasies.
     """
 
     sign: float

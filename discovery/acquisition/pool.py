@@ -15,6 +15,7 @@ from discovery.acquisition.mixture import (
     MixtureAcquisition,
     MixtureMean,
     Target,
+    believed_best,
     build,
     in_raw_units,
     in_unit,
@@ -75,22 +76,17 @@ def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> Mixtur
         The function; its values are in the belief's own unit (`outcome_unit`).
     """
     sign, unit = search.sign, outcome_unit(belief.kept)
-    kept, target = in_unit(belief.kept, unit), None
-    if belief.best_f is not None:
-        best = belief.best_f[1] if sign > 0 else belief.best_f[0]
-        target = Target(sign, torch.tensor(best / unit, dtype=torch.float64, device=belief.steps.device))
-    if search.name in MONTE_CARLO and target is not None:
+    kept = in_unit(belief.kept, unit)
+    is_blank = belief.best_f is None
+    if search.name in MONTE_CARLO and not is_blank:
         pending = X_pending if len(X_pending) else None
-        return build(search.name, kept, target, seed=search.seed, X_pending=pending)
+        return build(search.name, kept, Target(sign, believed_best(kept, sign)), seed=search.seed, X_pending=pending)
     if len(X_pending):
-        generator = torch_generator(search.seed, "fantasies")
-        imagined = fantasize(kept, target, X_pending, generator, sign=sign)
+        imagined = fantasize(kept, X_pending, torch_generator(search.seed, "fantasies"), sign=sign)
         if search.name != "ucb":
             return build("log_ei", imagined.kept, imagined.target)
         return build("ucb", _believers(imagined.kept), imagined.target)
-    if target is None:
-        return MixtureMean(kept, sign)
-    return build(search.name, kept, target)
+    return MixtureMean(kept, sign) if is_blank else build(search.name, kept, Target(sign, believed_best(kept, sign)))
 
 
 def _believers(kept: Sequence[KeptBank]) -> list[KeptBank]:

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from discovery.acquisition.fantasies import N_FANTASIES, fantasize
-from discovery.acquisition.mixture import MixtureAcquisition, Target, build, mixture_marginals, mixture_quantile
+from discovery.acquisition.mixture import (
+    MixtureAcquisition,
+    Target,
+    believed_best,
+    build,
+    mixture_marginals,
+    mixture_quantile,
+)
 from discovery.cycle import pool_with_features
 from discovery.errors import ConfigurationError
 
@@ -78,8 +85,7 @@ def test_unknown_names_are_refused(belief):
 
 def test_fantasies_average_to_the_belief(belief, points):
     """Averaged over fantasies at a point, the mean elsewhere stays (the martingale property) and variance shrinks."""
-    target = Target(1.0, torch.tensor(belief.best_f[1], dtype=torch.float64))
-    imagined = fantasize(belief.kept, target, points[:1], torch.Generator().manual_seed(0), sign=1.0)
+    imagined = fantasize(belief.kept, points[:1], torch.Generator().manual_seed(0), sign=1.0)
     assert imagined.target.best_f.shape == (N_FANTASIES,)
     before_mean, _, before_weights = mixture_marginals(belief.kept, points[1:])
     before = (before_weights * before_mean).sum(-1)
@@ -90,6 +96,22 @@ def test_fantasies_average_to_the_belief(belief, points):
     torch.testing.assert_close(after, before, rtol=0.02, atol=0.5)
     for part in imagined.kept:
         assert float(torch.logsumexp(part.log_weight, -1).max()) <= 1e-9
+
+
+def test_the_best_outcome_is_one_that_is_believed(belief):
+    """It is the belief's highest (or lowest) mean at a measured configuration, per fantasy where there are some."""
+    measured = belief.kept[0].bank.X[0]
+    mean, _, weights = mixture_marginals(belief.kept, measured)
+    means = (weights * mean).sum(-1)
+    assert float(believed_best(belief.kept, 1.0)) == pytest.approx(float(means.max()))
+    assert float(believed_best(belief.kept, -1.0)) == pytest.approx(float(means.min()))
+    assert float(believed_best(belief.kept, 1.0)) < belief.best_f[1]  # the highest measurement was also lucky
+
+    again = measured[means.argmax()][None]
+    imagined = fantasize(belief.kept, again, torch.Generator().manual_seed(0), sign=1.0)
+    best = believed_best(imagined.kept, 1.0)
+    assert best.shape == (N_FANTASIES,)
+    assert float(best.min()) < float(means.max()) < float(best.max())
 
 
 def test_members_are_summed_and_fantasies_averaged():
