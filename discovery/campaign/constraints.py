@@ -216,7 +216,10 @@ def read_linear(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str | None:
-    kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    if isinstance(value, Mapping):
+        kind = value.get("type", "linear" if "coefficients" in value else None)
+    else:
+        kind = getattr(value, "type", None)
     return kind if isinstance(kind, str) else None
 
 

@@ -50,6 +50,14 @@ def test_every_source_becomes_a_campaign_of_its_own(three: CampaignSpec) -> None
     assert summer.spec.outcome("yield").range == (0.0, 100.0) and summer.spec.objective.goal == "maximize"
 
 
+def test_constraints_as_text_hold_for_earlier_campaigns_too(three: CampaignSpec, tmp_path: Path) -> None:
+    """What the file says in words restricts every earlier campaign: rows that break it are left out."""
+    data = json.loads(three.model_dump_json(exclude_unset=True)) | {"constraints": ["temperature <= 62"]}
+    limited = history_campaigns(CampaignSpec.from_mapping(data, tmp_path))[0]
+    assert limited.spec.constraints[0].coefficients == {"temperature": 1.0}
+    assert (limited.n_rows, limited.n_left_out) == (5, 7)
+
+
 def test_rows_that_cannot_be_used_are_counted(three: CampaignSpec, tmp_path: Path) -> None:
     """A cell that is no number keeps its row out; what is not measured yet is no row at all."""
     broken = rows("SPhos", 0.0).astype(object)
