@@ -93,19 +93,19 @@ def few_shot_verdict(results: Sequence[EvaluateResult], support: int = 10) -> Fe
         support: Number of measurements to speak of; the nearest that was looked at is taken.
 
     Returns:
-        The verdict; None where `belief` or what it is compared with was not run, or no support is common.
+        The verdict; None where `belief` or what it is compared with was not run, no support is common, or both
+        predict the same everywhere, because the campaign has no experience.
     """
     without = _compared([set(result.runs) for result in results])
     errors = {} if without is None else _relative_errors(results, (WITH, without))
-    if without is None or not errors:
+    if without is None or not errors or all(np.array_equal(*pair) for pair in errors.values()):
         return None
     s = min(errors, key=lambda known: (abs(known - support), known))
     mean = {k: np.exp(np.log(pair).mean(axis=1)) for k, pair in errors.items()}  # with, without
     equivalent = _equivalent(float(mean[s][0]), {k: float(pair[1]) for k, pair in mean.items()})
     share = float(np.mean(errors[s][0] < errors[s][1]))
-    ratio = np.inf if equivalent is None else equivalent / max(s, 1)
     return FewShotVerdict(
-        verdict=_verdict(ratio, share, 1 - share),
+        verdict=_verdict(_few_shot_ratio(equivalent, s, mean), share, 1 - share),
         without=without,
         support=s,
         equivalent=equivalent,
@@ -170,6 +170,21 @@ def _equivalent(error: float, by_support: Mapping[int, float]) -> float | None:
     before, after = np.log([by_support[low], by_support[high]])
     share = float((before - np.log(error)) / (before - after))
     return float(np.expm1(np.log1p(low) + share * (np.log1p(high) - np.log1p(low))))
+
+
+def _few_shot_ratio(equivalent: float | None, support: int, mean: Mapping[int, np.ndarray]) -> float:
+    """Return how many times more measurements are needed without; of errors, where too few numbers were looked at.
+
+    Args:
+        equivalent: Measurements without experience that predict as well; None beyond the largest support.
+        support: Measurements with experience.
+        mean: Errors with and without, by support.
+    """
+    is_beyond = equivalent is None and support == max(mean)
+    is_before = equivalent == support == min(mean)
+    if is_beyond or is_before:
+        return float(mean[support][1] / mean[support][0])
+    return np.inf if equivalent is None else equivalent / max(support, 1)
 
 
 def _verdict(ratio: float, share_better: float, share_worse: float) -> str:

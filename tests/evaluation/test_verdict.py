@@ -40,7 +40,8 @@ def test_equivalent_measurements_lie_where_the_curves_meet():
     found = few_shot_verdict([scores({"belief": [[9.0, halfway, 2.5, 1.5]] * 4, "no_transfer": without})])
     assert (found.verdict, found.support, found.without, found.share) == (HELPS, 10, "no_transfer", 1.0)
     assert found.equivalent == pytest.approx(np.sqrt(21 * 41) - 1)  # halfway between 20 and 40, on a logarithmic axis
-    same = few_shot_verdict([scores({"belief": without, "no_transfer": without})])
+    at_ten = [[15.0, 8.0, 4.0, 2.0]] * 4
+    same = few_shot_verdict([scores({"belief": at_ten, "no_transfer": without})])
     assert same.equivalent == pytest.approx(10.0) and same.verdict == OPEN
 
 
@@ -48,6 +49,19 @@ def test_what_is_beyond_all_supports_has_no_number():
     """Predictions better than from the most measurements without experience are just that."""
     found = few_shot_verdict([scores({"belief": [[1.0] * 4], "no_transfer": [[16.0, 8.0, 4.0, 2.0]]})])
     assert (found.equivalent, found.most, found.verdict) == (None, 40, HELPS)
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(1.0, HELPS), (1.9, OPEN), (2.1, OPEN), (3.0, HURTS)])
+def test_one_number_of_measurements_is_judged_by_errors(error, verdict):
+    """Where nothing says how many more measurements are needed, errors that differ by a hair are no difference."""
+    found = few_shot_verdict([scores({"belief": [[error]], "no_transfer": [[2.0]]}, (16,))])
+    assert found.verdict == verdict
+
+
+def test_a_campaign_without_experience_gets_no_verdict():
+    """Belief and the model without experience are the same then: there is nothing to compare."""
+    alike = [[16.0, 8.0, 4.0, 2.0]] * 2
+    assert few_shot_verdict([scores({"belief": alike, "no_transfer": alike})]) is None
 
 
 def test_experience_that_hurts_is_said_to_hurt():
