@@ -13,7 +13,7 @@ from discovery.evaluation.calibration import StoredPredictions, read_predictions
 from discovery.evaluation.forecast import Forecast
 from discovery.metrics import Goal
 from discovery.report.grids import Grid
-from discovery.report.style import labeled, number
+from discovery.report.style import labeled, number, rank
 from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.forecasting import read_forecasts
 from discovery.session.stopping import ExpectedGain, read_gains
@@ -124,7 +124,8 @@ def ledger(frames: CampaignFrames) -> pd.DataFrame:
         ["n_measurements", "hypothesis"], keep="last"
     )
     table = latest.pivot_table(index="n_measurements", columns="hypothesis", values="weight", sort=False)
-    return table.sort_index().fillna(0.0)
+    order = sorted(table.columns, key=lambda name: (rank(str(name)), str(name)))
+    return table[order].sort_index().fillna(0.0)
 
 
 def ledger_grid(frames: CampaignFrames) -> Grid:
@@ -150,18 +151,23 @@ def experience_words(frames: CampaignFrames) -> str:
     return "" if fit is None else " ".join(experience_sentences(fit))
 
 
-def predictions(stored: StoredPredictions) -> pd.DataFrame:
+def predictions(stored: StoredPredictions, within: tuple[float, float] | None = None) -> pd.DataFrame:
     """Return stored predictions beside what was measured, in raw units.
+
+    Args:
+        stored: What was predicted, and what came.
+        within: Range of the outcome, at which means and intervals are cut; None leaves them as they are.
 
     Returns:
         One row per measurement: `proposal_id`, `outcome`, `mean`, `lower`, `upper` (the central 90 %), `pit`.
     """
-    lower, upper = stored.interval(0.9)
+    shown = (stored.mean, *stored.interval(0.9))
+    mean, lower, upper = shown if within is None else (np.clip(values, *within) for values in shown)
     return pd.DataFrame(
         {
             "proposal_id": stored.proposal_ids,
             "outcome": stored.outcome,
-            "mean": stored.mean,
+            "mean": mean,
             "lower": lower,
             "upper": upper,
             "pit": stored.pit,

@@ -117,7 +117,7 @@ def weights_figure(weights: Mapping[str, Sequence[float] | np.ndarray], x: Seque
             fillcolor=faded(name, 0.6),
             hovertemplate="%{y:.2f}",
         )
-    figure.update_xaxes(title=x_title)
+    figure.update_xaxes(title=x_title, **_whole(max(x, default=0) - min(x, default=0)))
     figure.update_yaxes(title="weight", range=[0, 1])
     return layout(figure, 320).update_layout(hovermode="x unified")
 
@@ -203,7 +203,7 @@ def progress_figure(outcomes: np.ndarray, goal: metrics.Goal, outcome: str, unit
     best = metrics.best_so_far(outcomes, goal)
     bold = {"color": color("belief"), "width": 3, "shape": "hv"}
     figure.add_scatter(x=x, y=best, mode="lines", line=bold, name="best so far")
-    figure.update_xaxes(title="experiment", range=[0.5, len(outcomes) + 0.5])
+    figure.update_xaxes(title="experiment", range=[0.5, len(outcomes) + 0.5], **_whole(len(outcomes)))
     figure.update_yaxes(title=labeled(outcome, unit))
     return layout(figure, 360)
 
@@ -225,9 +225,15 @@ def gain_figure(gains: Sequence[ExpectedGain], min_gain: float | None, outcome: 
         figure.add_hline(y=min_gain, line=asked)
         name = f"asked for: {min_gain:g} {unit}".rstrip()
         figure.add_scatter(x=[None], y=[None], mode="lines", line=asked, name=name)
-    figure.update_xaxes(title="measurements seen")
+    seen = [gain.n_measurements for gain in gains]
+    figure.update_xaxes(title="measurements seen", **_whole(max(seen) - min(seen)))
     figure.update_yaxes(title=f"gain in {labeled(outcome, unit)} per experiment", rangemode="tozero")
     return layout(figure, 300)
+
+
+def _whole(span: int) -> dict[str, int]:
+    """Return the ticks of an axis that counts: whole numbers, also where there are few."""
+    return {"dtick": 1} if span <= 8 else {}
 
 
 def _targets(result: BacktestResult) -> tuple[float, float]:

@@ -135,12 +135,14 @@ def replays_figure(over: OverHistory[BacktestResult]) -> go.Figure:
     for source, values in ends.items():
         line = {"color": "#d8dee4", "width": 2}
         figure.add_scatter(x=[min(values), max(values)], y=[source] * 2, mode="lines", line=line, showlegend=False)
-    for i, name in enumerate(next(iter(over.results.values())).methods):
-        dots = {"color": color(name), "size": 10, "line": {"color": "white", "width": 1}}
+    methods = list(next(iter(over.results.values())).methods)
+    for i, name in reversed(list(enumerate(methods))):  # the first lies on top; what is equal looks out from under it
+        size = 9 + 12 * i / max(len(methods) - 1, 1)
+        dots = {"color": color(name), "size": size, "opacity": 1.0, "line": {"color": "white", "width": 1}}
         figure.add_scatter(x=[ends[s][i] for s in sources], y=sources, mode="markers", marker=dots, name=name)
     figure.update_xaxes(title="experiments to within 5 % of the best", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", ticks="", ticklabelstandoff=6, showgrid=False)
-    return layout(figure, 140 + 30 * len(sources))
+    return layout(figure, 140 + 30 * len(sources)).update_layout(legend_traceorder="reversed")
 
 
 def evaluate_html(result: EvaluateResult | OverHistory[EvaluateResult], path: str | Path) -> Path:

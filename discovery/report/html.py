@@ -110,8 +110,10 @@ def _calibration_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
     said = frames.stored
     if not said:
         return []
-    predicted, text = stored.predictions(said[BELIEF]), drift_sentence(drift(said[BELIEF]))
+    within = frames.spec.outcome(frames.outcome).range
+    predicted, text = stored.predictions(said[BELIEF], within), drift_sentence(drift(said[BELIEF]))
     frozen = "Predictions were stored when the proposals were made; nothing here was known afterwards."
+    frozen += f" Cut at the range of {frames.outcome}; scores are of what was stored." if within else ""
     return [
         Section(
             f"{prefix}Predicted and measured",

@@ -26,6 +26,12 @@ def color(name: str) -> str:
     return MORE_COLORS[hashlib.blake2b(name.encode()).digest()[0] % len(MORE_COLORS)]
 
 
+def rank(name: str) -> int:
+    """Return the place of a hypothesis where several are stacked: what knows nothing first, then what was measured."""
+    known = ("no_transfer", "history", "deep_kernel", "pretrained")
+    return known.index(name) if name in known else len(known)
+
+
 def dash(name: str) -> str:
     """Return the line style of a method."""
     return DASHES.get(name, "dashdot")

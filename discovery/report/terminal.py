@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -50,8 +50,10 @@ def table(grid: Grid, *, is_plain: bool = False) -> Table:
         caption_justify="left",
         box=box.ASCII if is_plain else box.SIMPLE_HEAD,
     )
+    widest = max((len(row[0]) for row in grid.rows), default=0) if grid.keys else None  # names stay in one piece
     for i, name in enumerate(grid.columns):
-        shown.add_column(name, justify="left" if i < grid.n_text else "right", overflow="fold")
+        justify: JustifyMethod = "left" if i < grid.n_text else "right"
+        shown.add_column(name, justify=justify, overflow="fold", min_width=widest if i == 0 else None)
     for i, row in enumerate(grid.rows):
         style = f"bold {color(grid.keys[i])}" if grid.keys and not is_plain else ""
         shown.add_row(Text(row[0], style=style), *map(Text, row[1:]))  # Text: brackets in values are no markup

@@ -74,3 +74,17 @@ def test_predictions_are_the_stored_mixtures(frames: CampaignFrames) -> None:
     assert table["mean"].to_numpy() == pytest.approx([belief().mean] * 3)
     assert [belief().cdf(y) for y in table.index] == pytest.approx(table["pit"].tolist())
     assert [belief().cdf(y) for y in (table["lower"].iloc[0], table["upper"].iloc[0])] == pytest.approx([0.05, 0.95])
+
+
+def test_shown_intervals_end_where_the_outcome_does(frames: CampaignFrames) -> None:
+    """Nobody is shown a yield above 100 %: means and intervals are cut at the range, scores are not touched."""
+    stored = frames.stored["belief"]
+    free, cut = predictions(stored), predictions(stored, (50.0, 60.0))
+    assert (free["upper"] > 60).all() and (free["lower"] < 50).all()
+    assert cut["upper"].eq(60).all() and cut["lower"].eq(50).all() and cut["pit"].equals(free["pit"])
+
+
+def test_hypotheses_are_stacked_in_one_order(frames: CampaignFrames) -> None:
+    """What knows nothing lies at the bottom of every plot, whatever the order in the store."""
+    turned = replace(frames, evidence=frames.evidence.iloc[::-1])
+    assert list(ledger(turned).columns) == list(ledger(frames).columns) == ["no_transfer", "history"]

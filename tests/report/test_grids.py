@@ -25,6 +25,17 @@ def test_methods_grid_shows_the_summary(result: BacktestResult) -> None:
     assert "counted as" not in methods_grid(without).note
 
 
+def test_columns_that_nobody_has_a_number_for_are_left_out(result: BacktestResult) -> None:
+    """Times at 40 measurements stand there once a run came so far, and not as a column of dashes."""
+    assert "at 40 points" not in methods_grid(result).columns
+    belief = result.methods["belief"]
+    timed = replace(belief, runs=tuple(replace(run, adapt_propose_s_at_40=0.2) for run in belief.runs))
+    late = replace(result, methods=result.methods | {"belief": timed})
+    grid = methods_grid(late)
+    assert [row[grid.columns.index("at 40 points")] for row in grid.rows] == ["-", "200 ms", "-"]
+    assert {len(row) for row in grid.rows} == {len(grid.columns)}
+
+
 def test_a_method_that_never_got_there_is_shown_as_above_the_budget(result: BacktestResult) -> None:
     """No number is invented for a count that was not reached by any run."""
     runs = result.methods["random"].runs[:1]

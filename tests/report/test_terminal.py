@@ -9,7 +9,7 @@ from rich.console import Console
 
 from discovery.evaluation.results import BacktestResult
 from discovery.report.campaign import CampaignFrames
-from discovery.report.grids import methods_grid
+from discovery.report.grids import Grid, methods_grid
 from discovery.report.terminal import print_backtest, print_campaign, table
 
 
@@ -43,6 +43,14 @@ def test_campaign_in_a_pipe_is_plain_ascii_and_complete(frames: CampaignFrames) 
     assert text(to).isascii()
     for part in ("highest yield so far is 72.5 %", "Best conditions found", "log evidence", "NLPD"):
         assert part in text(to)
+
+
+def test_names_stay_in_one_piece_where_columns_are_many() -> None:
+    """A narrow page breaks headings, not the names of hypotheses."""
+    name, to = "simulator:reaction_kinetics", Console(file=io.StringIO(), width=100, no_color=True)
+    columns = ("hypothesis", *(f"share inside {k} %" for k in range(50, 56)))
+    to.print(table(Grid("Scores", columns, ((name, *["1.00"] * 6),), keys=(name,)), is_plain=True))
+    assert name in text(to)
 
 
 @pytest.mark.parametrize("is_plain", [True, False])
