@@ -5,6 +5,16 @@ The message says what was expected, what came and where; the hint says what to d
 """
 
 
+def counted(n: int, noun: str) -> str:
+    """Write a count with its noun for a message.
+
+    Example:
+        >>> counted(1, "open proposal"), counted(0, "cycle")
+        ('1 open proposal', '0 cycles')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 class DiscoveryError(Exception):
     """Base of all errors raised on purpose.
 

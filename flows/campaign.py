@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from prefect import flow
 
+from discovery.errors import counted
 from discovery.session import CampaignProgress
 from flows.adapt import adapt
 from flows.experiment import experiment
@@ -160,11 +161,13 @@ def _carry_out(options: RunOptions, cycle: int) -> tuple[int, tuple[str, str] | 
     undecided = review(file, cycle, options.auto_approve, device)
     if opened(file, device).spec.experiment is None:
         approved = opened(file, device).progress().n_open - len(undecided)
-        waiting = (f"{approved} approved proposals wait for results.", f"discovery ingest {file} RESULTS.csv")
+        text = f"Results are awaited of {counted(approved, 'approved proposal')}."
+        waiting = (text, f"discovery ingest {file} RESULTS.csv")
     else:
         experiment(file, cycle, device)
         waiting = None
     n_added = ingest(file, cycle, device)
     if undecided:
-        return n_added, (f"{len(undecided)} proposals wait for a decision.", f"discovery review {file} --approve ID")
+        text = f"A decision is awaited about {counted(len(undecided), 'proposal')}."
+        return n_added, (text, f"discovery review {file} --approve ID")
     return n_added, waiting

@@ -36,6 +36,12 @@ def test_every_error_of_the_module_is_in_the_tree():
     assert named == {cls for cls in CLASSES if cls.__module__ == "discovery.errors"}
 
 
+@pytest.mark.parametrize(("n", "said"), [(0, "0 open proposals"), (1, "1 open proposal"), (12, "12 open proposals")])
+def test_a_count_agrees_with_its_noun(n, said):
+    """Messages do not speak of 1 proposals."""
+    assert errors.counted(n, "open proposal") == said
+
+
 def test_an_error_without_a_hint_is_its_message():
     """Nothing is added to a message that stands alone."""
     assert str(DiscoveryError("A must hold.")) == "A must hold."

@@ -222,4 +222,5 @@ def duration_s(text: str, key: str) -> float:
 
 def _check_window(key: str, window: tuple[float, float] | None) -> None:
     if window is not None and not window[0] < window[1]:
-        raise fault(key, f"must be [low, high] with low below high; got [{window[0]:g}, {window[1]:g}]")
+        text = f"must be [low, high] with low below high; got [{window[0]:g}, {window[1]:g}]"
+        raise fault(key, text, "Swap them?")

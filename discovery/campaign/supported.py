@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from discovery.campaign.constraints import CardinalityConstraint, Constraint, ExcludeConstraint
 from discovery.campaign.parameters import ContinuousParameter, MoleculeParameter, Parameter
+from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
 
@@ -42,7 +43,7 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         yield "experiment.type", f"{spec.experiment.type} is", advice
     for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
         if name not in HYPOTHESES and not name.startswith("simulator:"):
-            yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", ""
+            yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", nearest(name, HYPOTHESES)
 
 
 def _missing_with_molecules(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ import typer
 from discovery.cli.options import FileArgument, JsonFlag, StoreOption
 from discovery.cli.output import note, print_json, records, say
 from discovery.cli.store import find_store
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -71,11 +72,12 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json({"is_valid": True, **facts})
         return
-    candidates = "a free space" if pool is None else f"{len(pool.keys)} candidates"
+    candidates = "a free space" if pool is None else counted(len(pool.keys), "candidate")
+    n_history = len(spec.experience.history)
     say(
-        f"{file} is valid: {facts['objective']} over {len(spec.parameters)} parameters ({candidates}) in "
-        f"{spec.budget.experiments} experiments, with {facts['n_history']} earlier tasks and "
-        f"{len(spec.experience.simulators)} simulators as experience."
+        f"{file} is valid: {facts['objective']} over {counted(len(spec.parameters), 'parameter')} ({candidates}) in "
+        f"{counted(spec.budget.experiments, 'experiment')}, with {counted(n_history, 'earlier task')} and "
+        f"{counted(len(spec.experience.simulators), 'simulator')} as experience."
     )
     if history is not None:
         for line in _history_lines(history):
@@ -175,7 +177,7 @@ def _history_lines(history: HistoryTasks) -> list[str]:
     for name, cells in history.dropped.items():
         first = cells[0]
         lines.append(
-            f"Warning: {history.n_dropped[name]} rows of {name} are left out. The first: data row "
+            f"Warning: {counted(history.n_dropped[name], 'row')} of {name} cannot be used. The first: data row "
             f"{first.row_number}, {first.column}: {first.reason}; got {first.value!r}."
         )
     return lines

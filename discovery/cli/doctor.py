@@ -13,6 +13,7 @@ import typer
 from discovery.cli.options import JsonFlag, OptionalFile, StoreOption
 from discovery.cli.output import print_json, say
 from discovery.cli.store import find_store
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -90,7 +91,7 @@ def _is_for(requirement: Requirement, extra: str) -> bool:
 
 def check_store(store: Store) -> Iterator[Finding]:
     """Open the store: a file that is locked, corrupt or too new says so here."""
-    yield Finding("store", True, f"{store.path} opens, {len(store.campaigns())} campaigns.")
+    yield Finding("store", True, f"{store.path} opens, {counted(len(store.campaigns()), 'campaign')}.")
 
 
 def check_leases(store: Store) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import typer
 
 from discovery.cli.options import FileArgument, JsonFlag
 from discovery.cli.output import note, print_json, say
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.ingest import CheckedRows
@@ -40,9 +41,11 @@ def ingest(
         print_json({**asdict(report), "rejected": [asdict(cell) for cell in rejected], "reason": progress.reason})
     else:
         say(
-            f"{report.n_added} measurements added, {report.n_duplicates} known already, {report.n_rejected} rows "
-            f"rejected, {report.n_pending} not measured yet. {progress.reason}"
+            f"{counted(report.n_added, 'measurement')} added, {report.n_duplicates} known already, "
+            f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet. {progress.reason}"
         )
+        if rejected:
+            say("Correct what is rejected in the file and ingest it again: only what is new lands.")
     if report.n_added:
         for doubt in _doubts(campaign, checked):
             note(f"Warning: {results}, {doubt}")

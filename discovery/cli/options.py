@@ -6,6 +6,7 @@ Nothing heavy is imported here: `discovery --help` loads this module.
 from __future__ import annotations
 
 from collections.abc import Collection
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -75,7 +76,9 @@ def method_names(text: str, known: Collection[str]) -> list[str]:
     names = words(text, "--methods")
     unknown = [name for name in names if name not in known and name.partition(":")[0] not in known]
     if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r} is none of {named(known)}", param_hint="--methods")
+        close = get_close_matches(unknown[0], known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {named(known)}{hint}", param_hint="--methods")
     return names
 
 

@@ -13,6 +13,7 @@ from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, Json
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +129,7 @@ def review(
         say(f"{row['proposal_id']} is {row['status']}.")
     left = len(_waiting(campaign))
     if left:
-        say(f"{left} proposals wait.")
+        say(f"{counted(left, 'proposal')} to be decided.")
     else:
         progress = campaign.progress()
         go = f" Go on: {go_on(file, campaign.spec.experiment is None, progress.n_open)}"
@@ -210,7 +211,7 @@ def _show_waiting(campaign: Campaign, waiting: list[str], file: Path, as_json: b
         return
     _show_cards(campaign, waiting)
     note(
-        f"{len(waiting)} proposals wait. Decide: discovery review {file} --approve ID"
+        f"{counted(len(waiting), 'proposal')} to be decided: discovery review {file} --approve ID"
         if waiting
         else "No proposal waits."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from discovery.cli.options import JsonFlag, OptionalFile, StoreOption
 from discovery.cli.output import plain, print_json, print_table, records, say
 from discovery.cli.store import find_store
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -82,7 +83,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "n_waiting": 0,
         "best": None,
         "is_finished": False,
-        "reason": "Nothing is stored yet.",
+        "reason": f"Nothing is stored yet; {counted(spec.budget.experiments, 'experiment')} may be made.",
         "status": "NEW",
         "is_manual": spec.experiment is None,
         "outcome": spec.objective.name,
@@ -102,10 +103,7 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     from discovery.report.style import number
 
     unit = f" {facts['unit']}" if facts["unit"] else ""
-    lines = [
-        f"{facts['campaign']}: {facts['status']}, {facts['n_measurements']} of {facts['n_budget']} experiments, "
-        f"{facts['cycle']} cycles. {facts['reason']}"
-    ]
+    lines = [f"{facts['campaign']}: {facts['status']} after {counted(facts['cycle'], 'cycle')}. {facts['reason']}"]
     if facts["best"]:
         best = {name: value for name, value in facts["best"].items() if name not in ("measurement_id", "position")}
         y = best.pop(facts["outcome"])
@@ -124,7 +122,7 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     if facts["ended_by"] == "gain":
         lines.append(f"To go on all the same: discovery propose {file} --continue, or ask for less (stop.min_gain).")
     if facts["n_waiting"]:
-        lines.append(f"{facts['n_waiting']} proposals wait for a decision: discovery review {file}")
+        lines.append(f"{counted(facts['n_waiting'], 'proposal')} to be decided: discovery review {file}")
     elif not facts["is_finished"]:
         lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}")
     return lines

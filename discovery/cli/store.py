@@ -9,6 +9,7 @@ import typer
 
 from discovery.cli.options import FileArgument, JsonFlag
 from discovery.cli.output import print_json, say
+from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -87,4 +88,4 @@ def restore(
     if as_json:
         print_json({"store": made.path, "n_campaigns": len(made.campaigns())})
     else:
-        say(f"Restored {made.path} with {len(made.campaigns())} campaigns.")
+        say(f"Restored {made.path} with {counted(len(made.campaigns()), 'campaign')}.")

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import logsumexp
 
 from discovery import metrics
+from discovery.errors import counted
 
 BELIEF = "belief"
 LEVELS = (0.5, 0.8, 0.9, 0.95)  # central intervals whose coverage is reported
@@ -168,7 +169,7 @@ def drift_of(pit: np.ndarray, n_seen: np.ndarray | None = None, position: np.nda
 
 def drift_sentence(found: Drift) -> str:
     """Say in words what the predictions have been worth lately, and what to do about it."""
-    recent = f"{100 * found.coverage90:.0f} % of the last {min(found.n, N_RECENT)} outcomes"
+    recent = f"{100 * found.coverage90:.0f} % of the last {counted(min(found.n, N_RECENT), 'outcome')}"
     if found.n == 0:
         return "No prediction has been tested by a measurement yet."
     if not found.is_alarm:

@@ -143,7 +143,8 @@ def evaluate(
     context, outcomes = open_campaign(spec, max(options.supports), options.device, store)
     if max(options.supports) >= len(outcomes):
         raise ConfigurationError(
-            f"--support must leave rows to predict; got {max(options.supports)} of {len(outcomes)} candidates."
+            f"--support must leave rows to predict; got {max(options.supports)} of {len(outcomes)} candidates.",
+            f"Ask for {len(outcomes) - 1} at most.",
         )
     seconds = prepare_all(made, context, progress)
     plans = [(name, seed) for name in made for seed in options.seeds]

@@ -58,8 +58,10 @@ def read_rows(source: str | os.PathLike[str] | pd.DataFrame) -> RawRows:
     except OSError as error:
         raise InputError(f"A file of results must be readable; got {path}: {error.strerror}.") from error
     frame, malformed = read(content, path)
-    digest = hashlib.sha256(content).hexdigest()
-    return RawRows(_cells(frame, str(path)), str(path), digest, malformed, str(path.resolve()))
+    cells = _cells(frame, str(path))
+    if cells.empty and not malformed:
+        raise InputError(f"{path} must hold at least one row of data; got column names alone.", "Save the table again.")
+    return RawRows(cells, str(path), hashlib.sha256(content).hexdigest(), malformed, str(path.resolve()))
 
 
 def _cells(frame: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -81,7 +83,7 @@ def _read_csv(content: bytes, path: Path) -> Table:
     except csv.Error as error:
         raise InputError(f"{path} must be a CSV table; got: {error}.", "Check its quotes.") from error
     if not records or not any(records[0]):
-        raise InputError(f"{path} must begin with a row of column names; got an empty row.")
+        raise InputError(f"{path} must begin with a row of column names; got an empty row.", "Save the table again.")
     names = [name.strip() for name in records[0]]
     rows = pd.Series(records[1:], index=range(1, len(records)), dtype=object)
     is_whole = rows.map(lambda cells: not any(cells) or _is_whole(cells, len(names))).astype(bool)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from discovery.belief.records import mix
+from discovery.errors import counted
 from discovery.review.explain import argument_sentence, hypothesis_words, intent_sentence, interval
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class ProposalCard:
         is_cut: Whether mean or interval reach beyond that range, and are shown cut.
         hypotheses: What every hypothesis says, heaviest first.
         argument: Who argues for it, in one sentence.
-        intent: Whether it explores or exploits, in one sentence.
+        intent: Whether it explores or exploits, in one sentence; empty where chance chose it.
         neighbors: The nearest past experiments, nearest first.
         n_measurements: Measurements seen when it was made.
         seed: Seed it can be replayed with.
@@ -148,7 +149,7 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
         is_cut=not (low <= stated[0] and stated[1] <= high),
         hypotheses=_views(proposal),
         argument=argument_sentence(proposal.argued_by, proposal.argument, proposal.acqf_name),
-        intent=intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring),
+        intent=intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring) if proposal.argument else "",
         neighbors=nearest(proposal, measured, outcome.name, space),
         n_measurements=proposal.n_measurements,
         seed=proposal.seed,
@@ -195,16 +196,15 @@ def render_text(card: ProposalCard) -> str:
         *(f"  {_setting_text(setting)}" for setting in card.settings),
         "",
         f"Expected {card.outcome}: {mean:.3g}{unit}, between {low:.3g} and {high:.3g} with 90 % probability{cut}.",
-        card.argument,
-        card.intent,
+        *filter(None, (card.argument, card.intent)),
         "",
-        "Hypotheses:",
+        "Hypotheses (mean ± standard deviation):",
         *(f"  {_view_text(view, unit)}" for view in card.hypotheses),
         "",
         "Nearest past experiments:" if card.neighbors else "No past experiment to compare with.",
         *(f"  {_neighbor_text(neighbor, card.outcome, unit)}" for neighbor in card.neighbors),
         "",
-        f"Made from {card.n_measurements} measurements with seed {card.seed}; checkpoints "
+        f"Made from {counted(card.n_measurements, 'measurement')} with seed {card.seed}; checkpoints "
         f"{', '.join(view.checkpoint_id for view in card.hypotheses)}.",
     ]
     return "\n".join(lines)

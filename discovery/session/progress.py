@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from discovery.errors import counted
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def measure_progress(
     if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):
         ended_by, why = "gain", stop_sentence(gain, spec)
     n_budget = spec.budget.experiments
+    n_said = f"{len(measured)} of {counted(n_budget, 'experiment')}"
     return CampaignProgress(
         campaign=spec.name,
         cycle=book.last_cycle,
@@ -76,7 +78,7 @@ def measure_progress(
         n_waiting=book.n_waiting,
         best=best,
         is_finished=bool(why),
-        reason=why or f"{len(measured)} of {n_budget} experiments are measured, {book.n_open} proposals are open.",
+        reason=why or f"{n_said} measured, {counted(book.n_open, 'open proposal')}.",
         ended_by=ended_by,
     )
 

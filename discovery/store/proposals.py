@@ -135,7 +135,10 @@ class Proposals(StorePart):
             proposal_id=proposal_id,
         )
         if row is None:
-            raise InputError(f"Proposal must exist in {self.database.path}; got {proposal_id!r}.")
+            raise InputError(
+                f"Proposal must exist in {self.database.path}; got {proposal_id!r}.",
+                "`discovery review FILE` shows those to be decided.",
+            )
         decoded = {name: json.loads(row.pop(name)) for name in ("proposed", "configuration", "argument")}
         encoded, predictions = tuple(json.loads(row.pop("X"))), predictions_from_json(row.pop("predictions"))
         return ProposalRow(**row, **decoded, X=encoded, predictions=predictions)

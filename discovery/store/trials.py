@@ -153,7 +153,10 @@ class Trials(StorePart):
     def _approved_campaign(self, proposal_id: str) -> str:
         row = self._one("SELECT campaign, status FROM proposals WHERE proposal_id = $id", id=proposal_id)
         if row is None:
-            raise InputError(f"Proposal must exist in {self.database.path}; got {proposal_id!r}.")
+            raise InputError(
+                f"Proposal must exist in {self.database.path}; got {proposal_id!r}.",
+                "`discovery review FILE` shows those to be decided.",
+            )
         if row["status"] != ProposalStatus.APPROVED:
             raise StatusError(
                 f"Proposal {proposal_id} must be APPROVED to be carried out; it is {row['status']}.", "Review it first."

@@ -58,7 +58,7 @@ def test_a_bad_row_is_kept_aside_with_its_reason(changes, wanted, cli, write, fo
     pd.DataFrame([ROW, {**ROW, "temperature": 60, **changes}]).to_csv(folder / "results.csv", index=False)
     answer = cli("ingest", file, "results.csv")
     assert answer.code == 1
-    assert "1 measurements added" in answer.out
+    assert "1 measurement added" in answer.out and "ingest it again" in answer.out
     assert f"results.csv, data row 2, {wanted}" in answer.err and answer.err.count("\n") == 1
     store = Store(folder / "discovery.duckdb")
     assert store.measurements("lab")["temperature"].tolist() == [40.0]
@@ -74,6 +74,33 @@ def test_what_lands_and_may_be_a_typing_error_is_named(cli, file, folder):
     assert "data row 2, yield: 300 is outside its range, 0 to 100" in answer.err
     assert "data row 3, proposal_id: there is no proposal 'lab-c009-00'" in answer.err
     assert cli("ingest", file, "results.csv").err == ""
+
+
+def test_a_table_of_column_names_alone_is_refused(cli, write, folder):
+    """Results and history without a single row are a mistake, not an empty answer; nothing is stored."""
+    pd.DataFrame(columns=list(ROW)).to_csv(folder / "blank.csv", index=False)
+    file = write(experience={"history": ["blank.csv"]})
+    for answer in (cli("ingest", file, "blank.csv"), cli("validate", file)):
+        assert (answer.code, answer.out) == (1, "")
+        assert "blank.csv must hold at least one row of data" in answer.err and answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        (("review", "--approve", "lab-c009-00"), "`discovery review FILE` shows those to be decided."),
+        (("backtest", "--methods", "belief,cold_pg"), "did you mean 'cold_gp'?"),
+        (("evaluate", "--support", "500"), "at most."),
+    ],
+    ids=["proposal", "method", "support"],
+)
+def test_a_wrong_name_or_number_is_answered_with_the_right_one(command, wanted, cli, write):
+    """What does not exist is named, with what to ask for instead, and the store stays as it was."""
+    file = write()
+    name, *more = command
+    answer = cli(name, file, *more)
+    assert answer.code in (1, 2) and answer.out == ""
+    assert wanted in " ".join(answer.err.split()) and "Traceback" not in answer.err
 
 
 @pytest.mark.parametrize("cell", ["Xphos", "", 5])

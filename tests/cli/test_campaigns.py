@@ -57,9 +57,7 @@ def test_validate_says_what_it_leaves_out_of_the_history(cli, write, folder):
     file = write(experience={"history": ["old.csv"]})
     answer = cli("validate", file)
     assert answer.code == 0
-    assert (
-        "rows of old.csv are left out. The first: data row" in answer.err and "temperature: must be a num" in answer.err
-    )
+    assert "of old.csv cannot be used. The first: data row" in answer.err and "temperature: must be a num" in answer.err
     n_hot = int((rows["temperature"] == "60").sum())
     assert n_hot and cli("validate", file, "--json").json["n_history_rows_left_out"] == {"old.csv": n_hot}
 

@@ -39,10 +39,10 @@ def test_the_manual_loop_does_what_the_text_says(walk):
     """Two results land once, one row waits, one is set aside with its reason; the proposal can be replayed."""
     said = {answer.command: answer.out + answer.err for answer in walk}
     first, second = [answer for answer in walk if answer.command.startswith("discovery ingest")]
-    assert "2 measurements added, 0 known already, 1 rows rejected, 1 not measured yet" in first.out
+    assert "2 measurements added, 0 known already, 1 row rejected, 1 not measured yet" in first.out
     assert "row 4, temperature" in first.err and "'600'" in first.err
     assert "0 measurements added, 2 known already" in second.out
-    assert "2 of 6 experiments" in said["discovery status lab.yaml"]
+    assert "2 of 6 experiments measured, 0 open proposals" in said["discovery status lab.yaml"]
     assert "is the same when computed again" in said["discovery replay lab-c001-00"]
 
 

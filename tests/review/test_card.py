@@ -146,9 +146,9 @@ def test_an_edited_value_is_shown_beside_the_proposed_one(
 
 
 def test_the_first_card_of_a_campaign_reads(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec) -> None:
-    """With nothing measured and nobody arguing, the card says so."""
+    """With nobody arguing the card says that chance chose it, and nothing of what is expected there."""
     start = replace(proposal, n_measurements=0, acqf_name="random", argued_by="random", argument={})
     text = render_text(make_card(start, measured.head(0), spec, SearchSpace.from_spec(spec)))
     assert "Chance chose it" in text
-    assert "Nothing is measured yet" in text
+    assert "expects most" not in text and "Made from 0 measurements" in text
     assert "No past experiment to compare with." in text
