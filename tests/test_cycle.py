@@ -120,18 +120,18 @@ def test_the_unit_changes_nothing_without_a_pool(small_spec, space, surface):
 
 
 @pytest.mark.slow
-def test_two_thousand_candidates_take_a_fifth_of_a_second(space, surface, hypotheses):
-    """Adapt and propose with 40 measurements on one thread; the fastest of five, because machines are shared."""
+def test_two_thousand_candidates_take_a_tenth_of_a_second(space, surface, hypotheses):
+    """Adapt and propose with 40 measurements on one thread; the fastest of ten, as machines are shared."""
     pool = pool_of(space, 2000)
     inputs = pool_with_features(pool, hypotheses)
     seen = observed(space, surface, pool, 40)
     seconds = []
-    for _ in range(5):
+    for _ in range(10):
         started = time.perf_counter()
         run_cycle(space, pool, hypotheses, seen, CycleRequest(n=1), inputs)
         seconds.append(time.perf_counter() - started)
     print(f"adapt + propose: {min(seconds):.3f} s")
-    assert min(seconds) <= 0.2
+    assert min(seconds) <= 0.15  # half as much again for busy machines
 
 
 def test_unproved_experience_does_not_choose_every_experiment(space, surface, hypotheses):
