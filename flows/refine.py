@@ -28,6 +28,8 @@ def refine(file: str, device: str = "auto") -> str:
     if result is None:
         return "There was nothing to refine."
     verdict = "promoted" if result.is_promoted else "not promoted"
+    if result.is_promoted and result.score_after > result.score_before:
+        verdict += " as equally good"  # within the tolerance of the gate
     return (
         f"The refined history checkpoint {result.checkpoint.checkpoint_id} was {verdict}: held-out loss "
         f"{result.score_after:.3f} after, {result.score_before:.3f} before."

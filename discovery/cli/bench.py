@@ -131,8 +131,12 @@ def bench(
         leave_out=leave_out.value,
     )
     running = RunOptions(workers, device, keep)
-    with progress_bar(verbose) as progress:
-        result = run_bench(what, chosen, options, path, run_options=running, reference=reference, progress=progress)
+    try:
+        with progress_bar(verbose) as progress:
+            result = run_bench(what, chosen, options, path, run_options=running, reference=reference, progress=progress)
+    except KeyboardInterrupt:
+        note(f"Stopped. Finished runs stay in {path}. Go on: the same command once more.")
+        raise
     note(f"{result.run.n_made} new runs, {len(result.run.rows)} of {result.run.n_planned} in {path}.")
     _answer(result, report, as_json)
 

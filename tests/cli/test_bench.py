@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from discovery.evaluation.bench import benches
+
 RANDOM = ("--methods", "random", "--families", "suzuki_reizman", "--tasks", 1, "--seeds", 1, "--workers", 1)
 CAMPAIGNS = ("campaigns", *RANDOM, "--experiments", 7)
 
@@ -22,6 +24,18 @@ def test_a_bench_grows_its_file(cli, folder):
     assert (more.json["bench"], more.json["n_runs"]) == ("campaigns", 2)
     rows = pd.read_parquet(out)
     assert rows["seed"].tolist() == [0, 1] and rows["outcomes"].map(len).tolist() == [7, 7]
+
+
+def test_an_interrupted_bench_says_how_to_go_on(cli, folder, monkeypatch):
+    """Ctrl-C ends a bench with where its runs are and how it goes on, and with the code of an interrupt."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benches, "run_bench", interrupt)
+    answer = cli("bench", *CAMPAIGNS, "--out", folder / "runs.parquet")
+    assert answer.code == 130
+    assert "runs.parquet" in answer.err and "the same command" in answer.err and "Traceback" not in answer.err
 
 
 def test_starts_and_histories_may_be_chosen(cli, folder):
