@@ -24,6 +24,7 @@ from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
 from discovery.meta.members import Members
 
 LOG_2PI = math.log(2 * math.pi)
+LEAST_VARIANCE = 1e-10  # GPyTorch takes less for an error, and says so; in units in which outcomes vary by about one
 JITTER = 1e-11  # of the prior variance: two measurements of one configuration must not be singular to rounding
 
 
@@ -192,7 +193,7 @@ class Bank(FantasizeMixin, Model):
             mean, variance = self._pool(X)
             if observation_noise is not False:
                 variance = variance + self._noise(observation_noise, mean)
-            normal = MultivariateNormal(mean, DiagLinearOperator(variance))
+            normal = MultivariateNormal(mean, DiagLinearOperator(variance.clamp_min(LEAST_VARIANCE)))
         else:
             mean, covariance = self._joint(X)
             if observation_noise is not False:

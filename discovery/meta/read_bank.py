@@ -17,7 +17,7 @@ from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
-from discovery.meta.bank import Bank
+from discovery.meta.bank import LEAST_VARIANCE, Bank
 from discovery.meta.features import SourceFeatures
 from discovery.meta.reading import Reading
 
@@ -144,7 +144,7 @@ class ReadBank(Model):
         z = mean + self.shift[:, None] * sd
         tangent = self.reading.slope(z) * self.width[:, None]
         if self.bank.is_pool(X):
-            covariance = DiagLinearOperator((tangent * sd).square())
+            covariance = DiagLinearOperator((tangent * sd).square().clamp_min(LEAST_VARIANCE))
         else:
             inner = inside.covariance_matrix[..., self.owner, :, :]
             covariance = to_linear_operator(tangent[..., :, None] * inner * tangent[..., None, :])
