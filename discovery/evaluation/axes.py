@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from discovery.belief.belief import KeptBank
 from discovery.meta.learner import Surrogate
-from discovery.meta.read_bank import ReadBank, slices
+from discovery.meta.read_bank import ReadBank
 from discovery.meta.reading import Reading
+from discovery.meta.slices import Slices
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Axes:
         """Take a hypothesis's kept members apart: the Gaussian model, log weights per member, their axes."""
         bank = part.bank
         if isinstance(bank, ReadBank):
-            return bank.bank, part.log_weight[bank.first] - bank.log_share[bank.first], cls(bank.own_reading)
+            first = bank.slices.first
+            return bank.bank, part.log_weight[first] - bank.slices.log_share[first], cls(bank.own_reading)
         return bank, part.log_weight, cls(_raw_readings(part.log_weight))
 
     @classmethod
@@ -67,32 +70,16 @@ class Axes:
         Returns:
             Shape `f x h' x N` each; `spread` gives the weights.
         """
-        owner, shift, width, _ = self._slices
-        z = mean[:, owner] + shift[:, None] * sd[:, owner]
-        reading = self.reading[owner]
-        return reading.raw(z), reading.slope(z) * width[:, None] * sd[:, owner]
+        raw, tangent = self._slices.raw(mean, sd)
+        return raw, tangent * sd[:, self._slices.owner]
 
     def spread(self, log_weight: Tensor) -> Tensor:
         """Spread log weights of members over their slices. Shape `f x h` to `f x h'`."""
-        owner, _, _, log_share = self._slices
-        return log_weight[:, owner] + log_share
+        return self._slices.spread(log_weight)
 
-    @property
-    def _slices(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Owner, shift, width and log share of every slice. Shape `h'` each."""
-        centers, width, log_share = slices()
-        is_warped = self.reading.sign != 0
-        device = is_warped.device
-        counts = torch.where(is_warped, len(centers), 1)
-        owner = torch.repeat_interleave(torch.arange(len(counts), device=device), counts)
-        position = torch.arange(len(owner), device=device) - (counts.cumsum(0) - counts)[owner]
-        warped, zero = is_warped[owner], torch.zeros(len(owner), dtype=torch.float64, device=device)
-        return (
-            owner,
-            torch.where(warped, centers.to(device)[position], zero),
-            torch.where(warped, zero + width, zero + 1),
-            torch.where(warped, log_share.to(device)[position], zero),
-        )
+    @cached_property
+    def _slices(self) -> Slices:
+        return Slices.of(self.reading)
 
 
 def _raw_readings(like: Tensor) -> Reading:

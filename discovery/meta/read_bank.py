@@ -1,8 +1,7 @@
 """A bank whose members read the outcome in their own ways: standardized inside, raw outcomes outside.
 
 Inside stands an ordinary `Bank` in standardized units. A warped member's prediction is not Gaussian in raw units, so it
-is told as a few Gaussian slices: the standardized Gaussian is cut into narrower ones, and each is mapped by the
-reading's tangent. Plain readings are mapped exactly and need one slice.
+is told as a few Gaussian slices (`discovery.meta.slices`).
 """
 
 from __future__ import annotations
@@ -20,16 +19,7 @@ from torch import Tensor
 from discovery.meta.bank import LEAST_VARIANCE, Bank
 from discovery.meta.features import SourceFeatures
 from discovery.meta.reading import Reading
-
-SLICES = (-1.7, -0.85, 0.0, 0.85, 1.7)  # where a standard Gaussian is cut; narrow slices of equal width stand there
-
-
-def slices() -> tuple[Tensor, float, Tensor]:
-    """Return centers, the width and log weights of Gaussian slices with mean zero and variance one together."""
-    centers = torch.tensor(SLICES, dtype=torch.float64)
-    weights = torch.softmax(-0.5 * centers.square(), dim=0)
-    width = float((1 - weights @ centers.square()).sqrt())
-    return centers, width, weights.log()
+from discovery.meta.slices import Slices
 
 
 class ReadBank(Model):
@@ -43,18 +33,7 @@ class ReadBank(Model):
     def __init__(self, bank: Bank, reading: Reading) -> None:
         super().__init__()
         self.bank, self.own_reading = bank, reading
-        centers, width, log_share = slices()
-        is_warped = reading.sign != 0
-        counts = torch.where(is_warped, len(SLICES), 1)
-        self.owner = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-        self.first = counts.cumsum(0) - counts  # one slice of every member
-        position = torch.arange(len(self.owner), device=counts.device) - self.first[self.owner]
-        warped = is_warped[self.owner]
-        zero = torch.zeros(len(self.owner), dtype=torch.float64, device=counts.device)
-        self.shift = torch.where(warped, centers.to(zero.device)[position], zero)
-        self.width = torch.where(warped, zero + width, zero + 1)
-        self.log_share = torch.where(warped, log_share.to(zero.device)[position], zero)
-        self.reading = reading[self.owner]
+        self.slices = Slices.of(reading)
 
     @property
     def num_outputs(self) -> int:
@@ -64,7 +43,7 @@ class ReadBank(Model):
     @property
     def batch_shape(self) -> torch.Size:
         """Slices last."""
-        return torch.Size((*self.bank.batch_shape[:-1], len(self.owner)))
+        return torch.Size((*self.bank.batch_shape[:-1], len(self.slices.owner)))
 
     @property
     def n_dims(self) -> int:
@@ -84,17 +63,19 @@ class ReadBank(Model):
     @property
     def Y(self) -> Tensor:
         """Support outcomes, raw units. Shape `* x h' x n`."""
-        return self.reading.raw(self.bank.Y[..., self.owner, :])
+        return self.slices.reading.raw(self.bank.Y[..., self.slices.owner, :])
 
     @property
     def prior_sd(self) -> Tensor:
         """Prior standard deviation of the latent outcome at the center of every reading, raw units. Shape `h'`."""
-        at_center = torch.zeros(len(self.owner), 1, dtype=self.shift.dtype, device=self.shift.device)
-        return self.bank.prior_sd[self.owner] * self.reading.slope(at_center)[:, 0]
+        at_center = torch.zeros(
+            len(self.slices.owner), 1, dtype=self.slices.shift.dtype, device=self.slices.shift.device
+        )
+        return self.bank.prior_sd[self.slices.owner] * self.slices.reading.slope(at_center)[:, 0]
 
     def member_weights(self, log_weight: Tensor) -> Tensor:
         """Spread log weights of the members over their slices. Shape `h` to `h'`."""
-        return log_weight[..., self.owner] + self.log_share
+        return self.slices.spread(log_weight)
 
     def with_features(self, X: Tensor) -> Tensor:
         """Append the feature columns to configurations. Shape `* x d` to `* x (d + j)`."""
@@ -116,9 +97,9 @@ class ReadBank(Model):
         return self._in_raw_units(*self.bank.predictive(X))
 
     def _in_raw_units(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        sd = variance.sqrt()[..., self.owner, :]
-        z = mean[..., self.owner, :] + self.shift[:, None] * sd
-        return self.reading.raw(z), (self.reading.slope(z) * self.width[:, None] * sd).square()
+        sd = variance.sqrt()
+        raw, tangent = self.slices.raw(mean, sd)
+        return raw, (tangent * sd[..., self.slices.owner, :]).square()
 
     def posterior(
         self,
@@ -139,16 +120,15 @@ class ReadBank(Model):
             A `GPyTorchPosterior` with event shape `* x h' x q x 1`.
         """
         inside = self.bank.posterior(X, observation_noise=bool(observation_noise)).distribution
-        mean = inside.mean[..., self.owner, :]
-        sd = inside.variance[..., self.owner, :].clamp_min(1e-18).sqrt()
-        z = mean + self.shift[:, None] * sd
-        tangent = self.reading.slope(z) * self.width[:, None]
+        sd = inside.variance.clamp_min(1e-18).sqrt()
+        raw, tangent = self.slices.raw(inside.mean, sd)
         if self.bank.is_pool(X):
-            covariance = DiagLinearOperator((tangent * sd).square().clamp_min(LEAST_VARIANCE))
+            variance = (tangent * sd[..., self.slices.owner, :]).square()
+            covariance = DiagLinearOperator(variance.clamp_min(LEAST_VARIANCE))
         else:
-            inner = inside.covariance_matrix[..., self.owner, :, :]
+            inner = inside.covariance_matrix[..., self.slices.owner, :, :]
             covariance = to_linear_operator(tangent[..., :, None] * inner * tangent[..., None, :])
-        posterior = GPyTorchPosterior(MultivariateNormal(self.reading.raw(z), covariance))
+        posterior = GPyTorchPosterior(MultivariateNormal(raw, covariance))
         return posterior_transform(posterior) if posterior_transform is not None else posterior
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> ReadBank:
@@ -159,14 +139,16 @@ class ReadBank(Model):
             Y: New outcomes, raw units. Shape `q x 1`, or `* x h' x q x 1`.
             **kwargs: Not used.
         """
-        own = Y[..., 0] if Y.ndim == 2 else Y[..., self.first, :, 0]
+        own = Y[..., 0] if Y.ndim == 2 else Y[..., self.slices.first, :, 0]
         return ReadBank(
             self.bank.condition_on_observations(X, self.own_reading.read(own)[0][..., None]), self.own_reading
         )
 
     def with_outcomes(self, Y: Tensor) -> ReadBank:
         """Return the bank with other outcomes at the same configurations, raw units. Shape `* x h' x n`."""
-        return ReadBank(self.bank.with_outcomes(self.own_reading.read(Y[..., self.first, :])[0]), self.own_reading)
+        return ReadBank(
+            self.bank.with_outcomes(self.own_reading.read(Y[..., self.slices.first, :])[0]), self.own_reading
+        )
 
     def scaled(self, factor: float) -> ReadBank:
         """Return the bank with outcomes in another unit: `factor` new units are one old unit."""

@@ -12,9 +12,10 @@ from discovery.meta.features import SourceFeatures
 from discovery.meta.learner import Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.no_transfer import no_transfer_members
-from discovery.meta.read_bank import ReadBank, slices
+from discovery.meta.read_bank import ReadBank
 from discovery.meta.reading import Reading
 from discovery.meta.scale import OutcomeScale
+from discovery.meta.slices import cut
 
 RANGE = OutcomeScale(50.0, 25.0, "range", 0.0, 100.0)
 PLAIN = (0.0, 0.0, 1.0, 1.0, 1.0, 50.0, 25.0)
@@ -55,7 +56,7 @@ def mixture(bank, mean, variance):
     """Mean and variance over the slices of each member. Shapes `h' x N` to `h x N`."""
     h = bank.bank.members.n_members
     share = bank.member_weights(torch.zeros(h, dtype=torch.float64)).exp()[:, None]
-    own = torch.nn.functional.one_hot(bank.owner, h).double().T
+    own = torch.nn.functional.one_hot(bank.slices.owner, h).double().T
     total = own @ (share * mean)
     return total, own @ (share * (variance + mean.square())) - total.square()
 
@@ -73,7 +74,7 @@ def by_quadrature(reading, mean, variance):
 
 def test_slices_are_one_standard_gaussian_together():
     """Mean zero, variance one, weights that sum to one, and each narrower than the whole."""
-    centers, width, log_weights = slices()
+    centers, width, log_weights = cut()
     weights = log_weights.exp()
     assert float(weights.sum()) == pytest.approx(1.0)
     assert float(weights @ centers) == pytest.approx(0.0, abs=1e-12)
@@ -104,10 +105,10 @@ def test_bent_members_have_the_quantiles_of_the_transformed_gaussian(bank, X_new
     z_mean, z_variance = bank.bank.marginals(X_new)
     mean, variance = bank.marginals(X_new)
     share = bank.member_weights(torch.zeros(8, dtype=torch.float64)).exp()[:, None]
-    own = torch.nn.functional.one_hot(bank.owner, 8).double().T
+    own = torch.nn.functional.one_hot(bank.slices.owner, 8).double().T
     for level in (0.05, 0.25, 0.5, 0.75, 0.95):
         z = z_mean + z_variance.sqrt() * float(torch.special.ndtri(torch.tensor(level).double()))
-        y = bank.own_reading.raw(z)[bank.owner]
+        y = bank.own_reading.raw(z)[bank.slices.owner]
         found = own @ (share * torch.special.ndtr((y - mean) / variance.sqrt()))
         torch.testing.assert_close(found, torch.full_like(found, level), rtol=0, atol=0.05)
 
@@ -176,7 +177,7 @@ def test_every_member_takes_its_own_outcomes(members, components, features, meas
     own = y + torch.arange(8, dtype=torch.float64)[:, None]  # h x n
     whole = build(members, components, features, (X, own), reading)
     part = build(members, components, features, (X[:3], own[:, :3]), reading)
-    told = own[part.owner]  # h' x n
+    told = own[part.slices.owner]  # h' x n
 
     same(part.condition_on_observations(X[3:], told[:, 3:, None]), whole, X_new)
     same(build(members, components, features, (X, y), reading).with_outcomes(told), whole, X_new)
@@ -218,8 +219,8 @@ def test_slices_share_their_members_weight(bank):
     log_weight = torch.log_softmax(torch.arange(8, dtype=torch.float64), 0)
     spread = bank.member_weights(log_weight).exp()
 
-    torch.testing.assert_close(torch.zeros(8).double().index_add(0, bank.owner, spread), log_weight.exp())
-    counts = torch.bincount(bank.owner)
+    torch.testing.assert_close(torch.zeros(8).double().index_add(0, bank.slices.owner, spread), log_weight.exp())
+    counts = torch.bincount(bank.slices.owner)
     assert (counts[bank.own_reading.sign == 0] == 1).all() and (counts[bank.own_reading.sign != 0] > 1).all()
 
 
@@ -281,7 +282,7 @@ def test_adapted_members_are_conditioned_with_their_own_reading(space, geometry,
     for i, (k, h) in enumerate([(0, 3), (5, 2), (20, 7)]):
         one, own = learner.members[torch.tensor([h])], reading[torch.tensor([k])]
         alone = ReadBank(Bank(one, learner.features, learner.components, X, own.read(y)[0]), own)
-        is_own = model.owner == i
+        is_own = model.slices.owner == i
         torch.testing.assert_close(model.marginals(X_new)[0][is_own], alone.marginals(X_new)[0])
         sd = float(model.prior_sd[is_own][0])
         assert sd == pytest.approx(sqrt(float(one.prior_variance[0])) * float(own.slope(torch.zeros(1, 1).double())))
