@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from discovery.errors import counted
 from discovery.evaluation.bench.benches import BenchResult
 from discovery.evaluation.bench.statistics import SPEED_UPS
 from discovery.report import bench_figures as figures
@@ -36,9 +37,9 @@ def print_bench(result: BenchResult, to: Console | None = None) -> None:
 def bench_headline(result: BenchResult) -> str:
     """Return the result in a sentence or two."""
     n_tasks = result.run.rows[["family", "task"]].drop_duplicates().shape[0]
-    head = f"{len(result.run.rows)} of {result.run.n_planned} runs on {n_tasks} tasks"
+    head = f"{len(result.run.rows)} of {result.run.n_planned} runs on {counted(n_tasks, 'task')}"
     if result.name in ("campaigns", "harm"):
-        return f"{head}. {_speed_words(result)}"
+        return f"{head}. {_speed_words(result)}".rstrip()
     return f"{head}. {_score_words(result)}"
 
 
@@ -51,11 +52,11 @@ def bench_html(result: BenchResult, path: str | Path) -> Path:
 
 
 def _speed_words(result: BenchResult) -> str:
-    """Say how the first method does over all tasks."""
+    """Say how the first method does over all tasks; nothing where there is none to compare it with."""
     speeds = grids.overall(result.summary["speed_ups"])
     own = speeds[(speeds["method"] == result.methods[0]) & (speeds["start"] == "matched")]
     if own.empty:
-        return result.question
+        return ""
     measures = own[own["source"] == own["source"].iloc[0]].set_index("measure")
     said = ", ".join(
         f"{measures.loc[m, 'speed_up']:.2f} to {words}" for m, words in SPEED_UPS.items() if m != "regret_auc"
@@ -82,7 +83,11 @@ def _replay_sections(result: BenchResult) -> list[Section]:
         if figures.has_start(result, start)
     ]
     compared = _comparisons(result) if len(result.summary["speed_ups"]) else []
-    return [*compared, *regret, *(Section("", grid=grid) for grid in grids.bench_grids(result)[len(compared) > 0 :])]
+    return [
+        *compared,
+        *regret,
+        *(Section(grid.title, grid=grid) for grid in grids.bench_grids(result)[len(compared) > 0 :]),
+    ]
 
 
 def _comparisons(result: BenchResult) -> list[Section]:
@@ -109,7 +114,7 @@ def _score_sections(result: BenchResult) -> list[Section]:
         "Flat is calibrated; a hill means too wide, a bowl too narrow.",
         figures.pit_figure(result),
     )
-    return [*sections, pit, *(Section("", grid=grid) for grid in grids.bench_grids(result))]
+    return [*sections, pit, *(Section(grid.title, grid=grid) for grid in grids.bench_grids(result))]
 
 
 def _left_out(result: BenchResult) -> list[Section]:
@@ -122,13 +127,18 @@ def _left_out(result: BenchResult) -> list[Section]:
     return [Section("Not run", grid=grid)]
 
 
+def _is_compared(result: BenchResult) -> bool:
+    """Say whether a reference was run beside the methods."""
+    return result.name not in ("campaigns", "harm") or len(result.summary["speed_ups"]) > 0
+
+
 def _facts(result: BenchResult) -> tuple[tuple[str, str], ...]:
     """Return what a reader has to know first."""
     return (
         ("Question", result.question),
-        ("Suite", f"{result.suite.name}, {result.suite.n_seeds} seeds"),
+        ("Suite", f"{result.suite.name}, {counted(result.suite.n_seeds, 'seed')}"),
         ("Families", ", ".join(f"{family.name} ({len(family.tasks)})" for family in result.suite.families)),
         ("History", f"without the {result.suite.leave_out} of each task"),
-        ("Compared with", result.reference),
+        ("Compared with", result.reference if _is_compared(result) else "nothing: the reference was not run"),
         ("Versions", str(result.run.rows["versions"].iloc[-1])),
     )

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_a_page_has_plots_and_tables(results, tmp_path: Path, name):
     assert "suzuki_reizman (1)" in text and "without the group of each task" in text
     for grid in bench_grids(results[name]):
         assert grid.title in text
+    assert "<h2></h2>" not in text
+    assert "full, 1 seed<" in text or "small, 1 seed<" in text
+
+
+def test_a_page_without_the_reference_says_so(results, tmp_path):
+    """Where nothing was run to compare with, the headline ends after the counts and the facts say why."""
+    compared = results["campaigns"]
+    summary = compared.summary | {"speed_ups": compared.summary["speed_ups"].iloc[:0]}
+    alone = replace(compared, summary=summary)
+    assert bench_headline(alone) == "4 of 4 runs on 1 task."
+    assert "the reference was not run" in bench_html(alone, tmp_path / "page.html").read_text()
 
 
 def test_a_page_names_what_was_not_run(results, tmp_path):
