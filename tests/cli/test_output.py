@@ -19,6 +19,7 @@ from discovery.lifecycle import TrialStatus
         (np.float64(1.5), 1.5),
         (np.int64(3), 3),
         (np.bool_(True), True),
+        ({"counts": np.array([3.0, np.nan])}, {"counts": [3.0, None]}),
         (float("nan"), None),
         (float("inf"), None),
         (pd.NaT, None),
