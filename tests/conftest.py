@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from discovery.belief.belief import Hypothesis
 from discovery.campaign import CampaignSpec
 from discovery.meta.features import SourceFeatures
 from discovery.meta.geometry import Geometry
+from discovery.meta.learner import Setting
+from discovery.meta.meta_gp import MetaGP
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.settings import set_threads
 from discovery.space import SearchSpace
+from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task
 
 
@@ -69,6 +73,21 @@ def related(space):
         Y = _surface(X, shift=0.04 * (i - 2)) + 5 * i + g.normal(size=40)
         tasks.append(Task(f"task {i}", X, Y[:, None], source=f"task_{i}.csv"))
     return tasks
+
+
+@pytest.fixture(scope="session")
+def cold_and_history(space, related):
+    """Train no transfer and history on a scale, with these prior weights."""
+
+    def train(scale, weights):
+        cold = MetaGP.meta_train(None, Setting("no_transfer", space, scale))
+        history = MetaGP.meta_train(HistoryDistribution(tuple(related)), Setting("history", space, scale))
+        return (
+            Hypothesis("no_transfer", weights[0], MetaGP.load(cold), cold.checkpoint_id),
+            Hypothesis("history", weights[1], MetaGP.load(history), history.checkpoint_id),
+        )
+
+    return train
 
 
 @pytest.fixture(scope="session")

@@ -3,23 +3,16 @@
 import numpy as np
 import pytest
 
-from discovery.belief.belief import Belief, Hypothesis
-from discovery.meta.learner import Setting, Support
-from discovery.meta.meta_gp import MetaGP
+from discovery.belief.belief import Belief
+from discovery.meta.learner import Support
 from discovery.meta.scale import OutcomeScale
-from discovery.tasks.history import HistoryDistribution
 
 SCALE = OutcomeScale(50.0, 25.0, "range")
 
 
 @pytest.fixture(scope="session")
-def hypotheses(space, related):
-    cold = MetaGP.meta_train(None, Setting("no_transfer", space, SCALE))
-    history = MetaGP.meta_train(HistoryDistribution(tuple(related)), Setting("history", space, SCALE))
-    return (
-        Hypothesis("no_transfer", 0.3, MetaGP.load(cold), cold.checkpoint_id),
-        Hypothesis("history", 0.7, MetaGP.load(history), history.checkpoint_id),
-    )
+def hypotheses(cold_and_history):
+    return cold_and_history(SCALE, (0.3, 0.7))
 
 
 @pytest.fixture(scope="session")

@@ -13,19 +13,13 @@ from discovery.meta.learner import Setting, Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.scale import OutcomeScale
 from discovery.registry import simulator
-from discovery.tasks.history import HistoryDistribution
 
 SCALE = OutcomeScale(50.0, 25.0, "range")
 
 
 @pytest.fixture(scope="module")
-def hypotheses(space, related):
-    cold = MetaGP.meta_train(None, Setting("no_transfer", space, SCALE))
-    history = MetaGP.meta_train(HistoryDistribution(tuple(related)), Setting("history", space, SCALE))
-    return (
-        Hypothesis("no_transfer", 0.2, MetaGP.load(cold), cold.checkpoint_id),
-        Hypothesis("history", 0.8, MetaGP.load(history), history.checkpoint_id),
-    )
+def hypotheses(cold_and_history):
+    return cold_and_history(SCALE, (0.2, 0.8))
 
 
 def measured(space, surface, n, seed=5):
