@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from discovery.belief.belief import DOUBT, DOUBTING, Belief
+from discovery.belief.belief import DOUBT, DOUBTING, LEAST_KEPT, N_KEPT, Belief
 from discovery.belief.weights import FLOOR
 from discovery.meta.learner import Support
 from discovery.meta.scale import OutcomeScale
@@ -74,3 +74,14 @@ def test_no_transfer_keeps_its_floor_in_the_belief(hypotheses, space, surface):
     assert summary.log_evidence["history"] - summary.log_evidence["no_transfer"] > 5
     assert summary.weights["no_transfer"] == pytest.approx(FLOOR)
     assert float(belief.kept[0].log_weight.exp().sum()) == pytest.approx(FLOOR)
+
+
+def test_who_trusts_no_experience_looks_at_all_of_no_transfer(hypotheses, space, surface):
+    """A light hypothesis is told with few members; alone, with all that are kept and all the weight."""
+    X = space.sample(12, np.random.default_rng(6))
+    belief = Belief.adapt(hypotheses, Support.of(X, surface(X), None, "cpu"))
+    light, alone = belief.kept[0], belief.doubting().kept[0]
+    assert float(light.log_weight.exp().sum()) < 0.25
+    assert len(light.bank.own_reading.sign) == LEAST_KEPT
+    assert len(alone.bank.own_reading.sign) == N_KEPT
+    assert float(alone.log_weight.exp().sum()) == pytest.approx(1.0)
