@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from pathlib import Path
@@ -61,6 +62,14 @@ def start_torch(name: str = "auto") -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigurationError("--device cuda needs a CUDA GPU and a CUDA build of torch; none found.", "Use auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def current_user() -> str:
+    """Return who is at work, for the records: `DISCOVERY_USER`, else the name of the account."""
+    try:
+        return os.environ.get("DISCOVERY_USER") or getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return "unknown"
 
 
 def datasets_dir() -> Path | None:

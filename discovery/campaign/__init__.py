@@ -22,6 +22,17 @@ from discovery.campaign.experience import (
     history_name,
 )
 from discovery.campaign.files import check_files, dump_spec, load_spec, write_template
+from discovery.campaign.laboratories import (
+    PLATES,
+    CommandExperiment,
+    Control,
+    HttpExperiment,
+    ManualExperiment,
+    Plate,
+    SimulatorExperiment,
+    TableExperiment,
+    row_number,
+)
 from discovery.campaign.parameters import (
     CategoricalParameter,
     ContinuousParameter,
@@ -30,36 +41,35 @@ from discovery.campaign.parameters import (
     Parameter,
     category_text,
 )
-from discovery.campaign.sections import (
-    Budget,
-    HypothesisRef,
-    Objective,
-    Outcome,
-    SimulatorExperiment,
-    TableExperiment,
-)
+from discovery.campaign.sections import Budget, HypothesisRef, Objective, Outcome
 from discovery.campaign.spec import MAX_PRODUCT, CampaignSpec
 from discovery.campaign.supported import check_supported
 
 __all__ = [
     "MAX_PRODUCT",
+    "PLATES",
     "Budget",
     "CampaignRef",
     "CampaignSpec",
     "CardinalityConstraint",
     "CategoricalParameter",
+    "CommandExperiment",
     "Constraint",
     "ContinuousParameter",
+    "Control",
     "DiscreteParameter",
     "ExcludeConstraint",
     "Experience",
     "FileRef",
+    "HttpExperiment",
     "HypothesisRef",
     "LinearConstraint",
+    "ManualExperiment",
     "MoleculeParameter",
     "Objective",
     "Outcome",
     "Parameter",
+    "Plate",
     "SimplexConstraint",
     "SimulatorExperiment",
     "SimulatorRef",
@@ -73,5 +83,6 @@ __all__ = [
     "history_name",
     "load_spec",
     "parse_linear",
+    "row_number",
     "write_template",
 ]

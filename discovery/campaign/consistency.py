@@ -14,6 +14,7 @@ from discovery.campaign.constraints import (
     SimplexConstraint,
 )
 from discovery.campaign.experience import held_in, history_file, history_name
+from discovery.campaign.laboratories import TableExperiment
 from discovery.campaign.parameters import (
     CategoricalParameter,
     ContinuousParameter,
@@ -23,7 +24,6 @@ from discovery.campaign.parameters import (
     category_text,
 )
 from discovery.campaign.parts import fault, nearest
-from discovery.campaign.sections import TableExperiment
 from discovery.registry import ACQUISITIONS
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def check(spec: CampaignSpec) -> None:
     _check_pool(spec)
     _check_self_teaching(spec)
     _check_held(spec)
-    _check_schedule(spec)
     _check_acquisition(spec)
 
 
@@ -228,9 +227,3 @@ def _check_held(spec: CampaignSpec) -> None:
             is_text = isinstance(parameters.get(name), CategoricalParameter | MoleculeParameter)
             if name in parameters and not is_text and isinstance(value, str):
                 raise fault(f"{key}.{name}", f"must be a number; got {value!r}")
-
-
-def _check_schedule(spec: CampaignSpec) -> None:
-    if spec.schedule is not None and len(spec.schedule.split()) != 5:
-        text = f"must be a cron line with five fields, such as '0 6 * * 1-5'; got {spec.schedule!r}"
-        raise fault("schedule", text)

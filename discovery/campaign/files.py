@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from discovery.campaign.experience import history_file
+from discovery.campaign.laboratories import TableExperiment
 from discovery.campaign.parameters import CategoricalParameter
-from discovery.campaign.sections import TableExperiment
 from discovery.campaign.spec import CampaignSpec
 from discovery.campaign.supported import check_supported
 from discovery.errors import ConfigurationError, NotSupportedError

@@ -1,10 +1,11 @@
-"""The smaller sections of a campaign file: outcomes, objectives, budget, experiment, review, stop."""
+"""The smaller sections of a campaign file: outcomes, objectives, budget, review, schedule, stop."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from discovery.campaign.parts import Count, Number, Part, Positive, Text, fault
 
@@ -111,57 +112,6 @@ class Budget(Part):
         return self
 
 
-class TableExperiment(Part):
-    """Trials are looked up in a table of measured configurations."""
-
-    type: Literal["table"]
-    path: Text
-
-
-class SimulatorExperiment(Part):
-    """Trials are run by a simulator: a dry run; further keys override its settings."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: Literal["simulator"]
-    name: Text
-    seed: Count = 0
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """Settings that differ from the simulator's own."""
-        return dict(self.model_extra or {})
-
-
-class ManualExperiment(Part):
-    """Trials are made by people who fill in a table."""
-
-    type: Literal["manual"]
-    folder: Text | None = None
-
-
-class CommandExperiment(Part):
-    """Trials are made by a program: words of the command line, no shell."""
-
-    type: Literal["command"]
-    command: Annotated[tuple[Text, ...], Field(min_length=1)]
-    timeout: Text | None = None
-
-
-class HttpExperiment(Part):
-    """Trials are made by a laboratory behind a web address."""
-
-    type: Literal["http"]
-    url: Text
-    timeout: Text | None = None
-
-
-Experiment = Annotated[
-    TableExperiment | SimulatorExperiment | ManualExperiment | CommandExperiment | HttpExperiment,
-    Field(discriminator="type"),
-]
-
-
 class Review(Part):
     """Whether people decide on proposals, and how long they have.
 
@@ -183,6 +133,42 @@ class Review(Part):
     def timeout_s(self) -> float | None:
         """Time after which a proposal goes stale, seconds; None for never."""
         return None if self.timeout is None else duration_s(self.timeout, "timeout")
+
+
+Share = Literal["private", "team", "all"]
+"""Who may learn from a campaign: nobody else, campaigns of the same `team`, or every campaign of the store."""
+
+_CRON_FIELDS = 5
+
+
+class CronSchedule(Part):
+    """When a deployed campaign runs by itself.
+
+    Attributes:
+        cron: A cron line with five fields, such as `0 6 * * 1-5`.
+        timezone: Where its hours are meant, such as `Europe/Berlin`.
+    """
+
+    cron: Text
+    timezone: Text = "UTC"
+
+    @model_validator(mode="after")
+    def _check_cron(self) -> CronSchedule:
+        if len(self.cron.split()) != _CRON_FIELDS:
+            raise fault("cron", f"must be a cron line with five fields, such as '0 6 * * 1-5'; got {self.cron!r}")
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise fault("timezone", f"must be a time zone such as Europe/Berlin; got {self.timezone!r}") from None
+        return self
+
+
+def _schedule(value: Any) -> Any:
+    return {"cron": value} if isinstance(value, str) else value
+
+
+Schedule = Annotated[CronSchedule, BeforeValidator(_schedule)]
+"""A cron line (hours are UTC), or `{cron: ..., timezone: ...}`."""
 
 
 class Stop(Part):

@@ -19,16 +19,18 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from discovery.campaign import consistency
 from discovery.campaign.constraints import ConstraintOrText, LinearText
 from discovery.campaign.experience import Experience
+from discovery.campaign.laboratories import Experiment
 from discovery.campaign.parameters import CategoricalParameter, DiscreteParameter, Parameter
 from discovery.campaign.parts import Count, Part, Text, explain, nearest
 from discovery.campaign.sections import (
     AcquisitionOptions,
     Budget,
-    Experiment,
     Hypotheses,
     Objective,
     Outcome,
     Review,
+    Schedule,
+    Share,
     Stop,
 )
 from discovery.errors import ConfigurationError
@@ -57,7 +59,10 @@ class CampaignSpec(Part):
     experiment: Experiment | None = None
     review: Review = Review()
     stop: Stop = Stop()
-    schedule: Text | None = None
+    schedule: Schedule | None = None
+    inbox: Text | None = None
+    share: Share = "team"
+    team: str = ""
     store: Text | None = None
     seed: Count = 0
 
@@ -141,7 +146,8 @@ class CampaignSpec(Part):
     @cached_property
     def spec_hash(self) -> str:
         """Identity of what the file says: 16 hex digits, the same for the same content in any format or folder."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        said = self.model_dump(mode="json", exclude_defaults=True)  # a key that a later release adds changes nothing
+        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     @property

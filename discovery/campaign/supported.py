@@ -9,8 +9,8 @@ from discovery.campaign.parameters import ContinuousParameter, MoleculeParameter
 from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
+from discovery.registry import ADAPTERS
 
-ADAPTERS = ("table", "simulator")
 HYPOTHESES = ("no_transfer", "history", "deep_kernel", "pretrained")  # and one per simulator
 
 

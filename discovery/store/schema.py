@@ -33,6 +33,7 @@ TABLES = (
     "model_versions",
     "metrics",
     "leases",
+    "outbox",
     "schema_version",
 )
 VIEWS = ("v_campaigns", "v_measurements", "v_best_so_far", "v_proposals", "v_weights", "v_calibration_inputs")

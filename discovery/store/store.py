@@ -18,6 +18,7 @@ from discovery.store.evidence import Evidence
 from discovery.store.leases import Leases
 from discovery.store.measurements import Measurements
 from discovery.store.models import Models
+from discovery.store.outbox import Outbox
 from discovery.store.proposals import Proposals
 from discovery.store.transfer import Transfer, restore
 from discovery.store.trials import Trials
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "discovery.duckdb"
 
 
-class Store(Campaigns, Measurements, Proposals, Trials, Evidence, Models, Leases, Transfer):
+class Store(Campaigns, Measurements, Proposals, Trials, Evidence, Models, Leases, Outbox, Transfer):
     """One DuckDB file with everything that a laboratory remembers; made and migrated on first use.
 
     Holds no connection between calls, so it may be kept, passed to threads and pickled.
