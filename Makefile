@@ -3,7 +3,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow check format data clean
+.PHONY: help install demo test test-slow slow-packages check format data clean
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -12,7 +12,7 @@ install: $(STAMP)  ## a virtual environment with the project in it
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[dev,molecules]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,excel]'
 	@touch $@
 
 demo: $(STAMP)   ## a real campaign end to end; TASK=<aryl halide> picks another substrate
@@ -21,9 +21,12 @@ demo: $(STAMP)   ## a real campaign end to end; TASK=<aryl halide> picks another
 test: $(STAMP)   ## the fast tier
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
-test-slow: $(STAMP)  ## kill loops, benches, the wheel away from the checkout
-	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,bench]'
+test-slow: $(STAMP) slow-packages  ## servers, browser, PostgreSQL, Ray, kill loops, benches, the wheel away from the checkout
+	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,excel,bench,dask,ray,slow]'
 	$(BIN)/python -m pytest -m slow
+
+slow-packages:   ## what test-slow needs of the system: Chromium, PostgreSQL, iproute2 (Debian and Ubuntu)
+	@sh .ci/slow-packages
 
 check: $(STAMP)  ## lint, format, types, import contract
 	$(BIN)/ruff check .
