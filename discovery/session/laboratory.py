@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from discovery.experiments import Adapter, adapter_for, carry_out
 from discovery.ingest import check_rows, read_rows
 from discovery.session.base import CampaignPart
+from discovery.session.happenings import note_results
 from discovery.session.results import link_by_key, reported_rows
 from discovery.store import IngestReport, TrialRow
 
@@ -54,6 +55,7 @@ class Laboratory(CampaignPart):
                 return IngestReport(0, 0, 0, ())
             checked = check_rows(read_rows(rows), self.spec, self.space)
             report = self.store.add_measurements(self.name, checked, source)
+            note_results(self, report)
             for row_number, cells in groupby(checked.rejected, lambda cell: cell.row_number):
                 reason = "; ".join(f"{cell.column} {cell.reason}, got {cell.value}" for cell in cells)
                 self.store.fail_trial(rows["trial_id"].iloc[row_number - 1], reason, retryable=False)
@@ -76,4 +78,6 @@ class Laboratory(CampaignPart):
         with self.store.transaction():
             if not self.spec.acquisition.allow_replicates:
                 checked = link_by_key(checked, self.store.proposals(self.name))
-            return self.store.add_measurements(self.name, checked, source or "")
+            report = self.store.add_measurements(self.name, checked, source or "")
+            note_results(self, report)
+        return report

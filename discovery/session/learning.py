@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from discovery.lifecycle import CampaignStatus
 from discovery.session.base import CampaignPart
+from discovery.session.happenings import note_finish, note_harm
 from discovery.session.progress import CampaignProgress
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ class Learning(CampaignPart):
 
     def finish(self) -> CampaignProgress:
         """Mark the campaign finished where its progress says so."""
-        progress = self.progress()
-        if progress.is_finished:
-            self.store.set_campaign_status(self.name, CampaignStatus.FINISHED, progress.reason)
+        with self.store.transaction():
+            progress = self.progress()
+            if progress.is_finished:
+                note_finish(self, progress)
+                self.store.set_campaign_status(self.name, CampaignStatus.FINISHED, progress.reason)
         return progress
 
     def refine(self, report: Report | None = None, score: Score | None = None) -> RefineResult | None:
@@ -94,6 +97,7 @@ class Learning(CampaignPart):
             self.store.add_evidence(self.name, cycle, summary, ids)
             if summary.e_value < LEVEL:
                 return
+            note_harm(self, summary, ids)
             rows = self.store.metrics(self.name)
             if not ((rows["name"] == ALARM) & (rows["cycle"] == cycle)).any():
                 self.store.add_metric(self.name, cycle, ALARM, summary.e_value, {"weights": summary.weights})

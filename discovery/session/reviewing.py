@@ -10,6 +10,7 @@ import pandas as pd
 from discovery.errors import InputError
 from discovery.review import ProposalCard, check_edit, make_card
 from discovery.session.base import CampaignPart
+from discovery.session.happenings import note_decided, note_waiting
 from discovery.session.records import ReviewReport
 from discovery.store.proposals import AUTO
 
@@ -42,6 +43,9 @@ class Reviewing(CampaignPart):
             self.store.decide(proposal_id, "stale", TIME_OUT, f"nobody decided within {self.spec.review.timeout}")
         for proposal_id in approved:
             self.store.decide(proposal_id, "approve", AUTO)
+        note_waiting(self, waiting[waiting["proposal_id"].isin(left)])
+        for cycle in sorted(set(waiting.loc[is_stale, "cycle"])):
+            note_decided(self, int(cycle), waiting[waiting["proposal_id"].isin(left)])
         return ReviewReport(approved, stale, left)
 
     def decide(
@@ -71,10 +75,13 @@ class Reviewing(CampaignPart):
         with self.store.transaction():
             proposal = self._proposal(proposal_id)
             if not values:
-                return self.store.decide(proposal_id, decision, reviewer, reason)
-            taken = set() if self.spec.acquisition.allow_replicates else self._taken_keys(proposal_id)
-            edit = check_edit(proposal, values, self.space, self.pool, taken)
-            return self.store.decide(proposal_id, decision, reviewer, reason, edit.values, edit.key)
+                decided = self.store.decide(proposal_id, decision, reviewer, reason)
+            else:
+                taken = set() if self.spec.acquisition.allow_replicates else self._taken_keys(proposal_id)
+                edit = check_edit(proposal, values, self.space, self.pool, taken)
+                decided = self.store.decide(proposal_id, decision, reviewer, reason, edit.values, edit.key)
+            note_decided(self, decided.cycle, self._book().waiting)
+            return decided
 
     def card(self, proposal_id: str) -> ProposalCard:
         """Return what a person reads about a proposal (`review.render_text` prints it).
