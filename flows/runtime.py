@@ -12,10 +12,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from discovery.errors import DiscoveryError
 from flows.server import HOST
@@ -43,8 +44,8 @@ CHILD = {
 
 
 @dataclass
-class EmbeddedServer:
-    """A Prefect API that runs as a child of this process.
+class ServerChild:
+    """A Prefect server that runs as a child of this process.
 
     Attributes:
         process: The child; it ends when its standard input closes, which happens when this process ends.
@@ -57,11 +58,13 @@ class EmbeddedServer:
     log: Path
 
     @classmethod
-    def start(cls, home: Path) -> EmbeddedServer:
+    def spawn(cls, home: Path, words: Sequence[str], settings: Mapping[str, str]) -> Self:
         """Start the child and return at once; `wait` until it answers.
 
         Args:
             home: Folder of its database and its log.
+            words: Arguments of `python -m flows.server`.
+            settings: Environment variables beside those of this process.
 
         Raises:
             DiscoveryError: If the child does not even come up.
@@ -71,16 +74,12 @@ class EmbeddedServer:
         environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "flows.server",
-                ],  # -P: a folder `flows` where the user is must not hide ours
+                # -P: a folder `flows` where the user is must not hide ours
+                [sys.executable, "-P", "-m", "flows.server", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**environment, **CHILD, "PREFECT_HOME": str(home)},
+                env={**QUIET, **environment, **settings, "PREFECT_HOME": str(home)},
                 start_new_session=True,  # Ctrl-C is for the command, which still has to say that its flow has ended
             )
         assert process.stdout is not None
@@ -115,6 +114,22 @@ class EmbeddedServer:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+
+
+class EmbeddedServer(ServerChild):
+    """The API alone, on a free port: what one command needs to run flows."""
+
+    @classmethod
+    def start(cls, home: Path) -> Self:
+        """Start it and return at once; `wait` until it answers.
+
+        Args:
+            home: Folder of its database and its log.
+
+        Raises:
+            DiscoveryError: If the child does not even come up.
+        """
+        return cls.spawn(home, (), CHILD)
 
 
 def configure(home: Path, *, is_verbose: bool = False) -> None:
@@ -169,6 +184,6 @@ def prefect_runtime(folder: Path, *, is_verbose: bool = False, server: EmbeddedS
 def _no_answer(what: str, log: Path) -> DiscoveryError:
     lines = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
     return DiscoveryError(
-        f"The embedded Prefect server must have {what}; its last words in {log}: {lines[-1]}.",
+        f"The Prefect server of this command must have {what}; its last words in {log}: {lines[-1]}.",
         "Try again, or set PREFECT_API_URL to a server that runs.",
     )

@@ -1,7 +1,8 @@
-"""The embedded Prefect API: a child process on a free local port that ends with its parent, however that ends.
+"""A Prefect server as a child process that ends with its parent, however that ends.
 
 Prefect can start such a child itself, and leaves it behind when the parent is killed. This one watches its standard
-input: the pipe closes with the parent, whatever happened to it, and the child ends. Run as `python -m flows.server`.
+input: the pipe closes with the parent, whatever happened to it, and the child ends. Run as
+`python -m flows.server [HOST PORT]`; what it serves beside the API (pages, scheduler) its environment says.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import threading
 HOST = "127.0.0.1"
 
 
-def serve() -> None:
-    """Serve the API on a free port, written to standard output first, until standard input closes."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind((HOST, 0))
+def serve(host: str = HOST, port: int = 0) -> None:
+    """Serve, with the port written to standard output first, until standard input closes.
+
+    Args:
+        host: Address to listen at.
+        port: Port to listen at; 0 for any that is free.
+    """
+    listener = listen(host, port)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -29,6 +34,24 @@ def serve() -> None:
     asyncio.run(server.serve(sockets=[listener]))
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket at an address; a port that a server has just left is free at once.
+
+    Raises:
+        OSError: If the address is taken, or not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def _end_with_parent() -> None:
     """Wait until the parent closes the pipe or is gone; SQLite's journal makes an end at any moment safe."""
     sys.stdin.buffer.read()
@@ -36,4 +59,5 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    host, port = sys.argv[1:] or (HOST, "0")
+    serve(host, int(port))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from flows.runtime import EmbeddedServer, prefect_runtime
+from flows.serving import FullServer
 
 VALUES = [f"L{i:02d}" for i in range(24)]
 
@@ -30,6 +31,15 @@ def prefect(server: EmbeddedServer) -> Iterator[str]:
         yield server.url
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def full_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A whole server, with pages and scheduler, for slow tests; gives the API's address."""
+    started = FullServer.start(tmp_path_factory.mktemp("prefect-full"), port=0)
+    started.wait()
+    yield started.url
+    started.stop()
 
 
 @pytest.fixture
