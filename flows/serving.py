@@ -6,6 +6,7 @@ in `.prefect` beside the store, so that the next one shows the runs of the last.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -36,7 +37,7 @@ class FullServer(ServerChild):
         """
         port = _free(host, port)
         here = ANYWHERE.get(host, f"[{host}]" if ":" in host else host)
-        child = cls.spawn(home, (host, str(port)), _settings(home, host, port))
+        child = cls.spawn(home, (host, str(port)), _settings(host, port))
         child.url = f"http://{here}:{port}/api"
         return child
 
@@ -58,14 +59,23 @@ def _free(host: str, port: int) -> int:
         ) from None
 
 
-def _settings(home: Path, host: str, port: int) -> dict[str, str]:
+OWN = {
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The newer pages ask a tracking service for its settings each time that they are opened, also with analytics off.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    # Who holds the one place of a deployment is kept in files: in memory, a place that was held when the server was
+    # killed would be held for good, and no further run of that campaign would start.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+"""Set where the user has not."""
+
+
+def _settings(host: str, port: int) -> dict[str, str]:
     """Return the environment of the child."""
     return {
+        **{name: os.environ.get(name, value) for name, value in OWN.items()},
         "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_UI_API_URL": "/api",  # the pages ask whoever served them, under whatever name that was
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        # Who holds the one place of a deployment is kept in files: in memory, a place that was held when the server
-        # was killed would be held for good, and no further run of that campaign would start.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
