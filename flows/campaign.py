@@ -13,10 +13,10 @@ from prefect import flow
 
 from discovery.errors import counted
 from discovery.session import CampaignProgress
+from discovery.session.leases import running
 from flows.adapt import adapt
 from flows.experiment import experiment
 from flows.ingest import ingest
-from flows.lease import held
 from flows.meta_train import meta_train
 from flows.propose import propose
 from flows.refine import refine
@@ -88,7 +88,7 @@ def campaign(
         LeaseError: If another process runs this campaign.
     """
     one, options = opened(file, device), RunOptions(file, cycles, auto_approve, device, go_on)
-    with held(one.store, one.name) as check:
+    with running(one.store, one.name) as check:
         is_new = not options.is_over(one.progress())
         if is_new:
             meta_train(file, device)

@@ -97,7 +97,7 @@ def check_store(store: Store) -> Iterator[Finding]:
 def check_leases(store: Store) -> Iterator[Finding]:
     """Say which campaigns are run by someone at this moment; the lease of a process that is gone is given back."""
     from discovery.errors import LeaseError
-    from flows.lease import lease_name
+    from discovery.session.leases import lease_name
 
     for campaign in store.campaigns()["campaign"]:
         try:

@@ -94,7 +94,7 @@ def run(
 def _run_flow(campaign: Campaign, arguments: tuple[Any, ...], verbose: bool) -> CampaignOutcome:
     """Run the campaign flow, watched."""
     from discovery.cli.watch import watching
-    from flows.lease import lease_name
+    from discovery.session.leases import lease_name
     from flows.runtime import prefect_runtime
 
     with campaign.store.lease(lease_name(campaign.name)):

@@ -11,6 +11,7 @@ from discovery.errors import InputError, NoCandidateError, StopAdvisedError
 from discovery.lifecycle import CampaignStatus
 from discovery.session.asking import AskPlan, differences, gain_of, propose
 from discovery.session.learning import Learning
+from discovery.session.leases import Check, running
 from discovery.session.proposals import ProposalBook, proposal_table
 from discovery.session.records import Replay
 from discovery.session.stopping import GAIN, ExpectedGain
@@ -44,7 +45,13 @@ class Proposing(Learning):
                 proposed, and the campaign has ended for now.
             NoCandidateError: If the budget is used, or nothing is left to propose.
             InputError: If `n` is below one.
+            LeaseError: If another live process runs the campaign.
         """
+        with running(self.store, self.name) as check:
+            return self._ask(n, check, go_on=go_on)
+
+    def _ask(self, n: int | None, check: Check, *, go_on: bool) -> pd.DataFrame:
+        """Propose and store, as the one who runs the campaign."""
         with self.store.transaction():
             book, observed = self._book(), self.observations()
             n_allowed = self._allowed(n, book)
@@ -52,6 +59,7 @@ class Proposing(Learning):
         result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
         gain = self._expected_gain(plan, result, observed, go_on=go_on)
         with self.store.transaction():
+            check()
             if gain is not None:
                 self.store.add_metric(self.name, plan.cycle, GAIN, gain.per_experiment, gain.to_detail())
             if gain is None or gain.is_stored:

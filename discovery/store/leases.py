@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery.errors import LeaseError
@@ -18,6 +19,8 @@ from discovery.store.records import Lease
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pandas as pd
 
 
 def process_owner() -> str:
@@ -36,7 +39,16 @@ def is_gone(owner: str) -> bool:
         return True
     except (PermissionError, OverflowError):
         return False
-    return False
+    return _has_ended(number)
+
+
+def _has_ended(number: str) -> bool:
+    """Return whether a process has ended and only waits for its parent to ask how, as in containers without an init."""
+    try:
+        text = Path("/proc", number, "stat").read_text()
+    except OSError:  # a system without /proc, or it has gone meanwhile
+        return False
+    return text.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def is_free(holder: str, owner: str, is_expired: bool) -> bool:
@@ -90,7 +102,7 @@ class Leases(StorePart):
         Raises:
             LeaseError: If another owner has taken it meanwhile.
         """
-        with self.database.transaction():
+        with self.database.transaction() as connection:
             row = self._holder(lease.name)
             if row is None or row["owner"] != lease.owner:
                 holder = "nobody" if row is None else row["owner"]
@@ -98,11 +110,36 @@ class Leases(StorePart):
                     f"Lease {lease.name} must still be held by {lease.owner}; got {holder}.",
                     "Stop: another process has taken over.",
                 )
-            return self.take_lease(lease.name, lease.owner, seconds)
+            connection.execute(
+                "UPDATE leases SET expires_at = now() + to_seconds($seconds::DOUBLE) WHERE name = $name",
+                {"name": lease.name, "seconds": float(seconds)},
+            )
+            return Lease(lease.name, lease.owner, (self._holder(lease.name) or row)["expires_at"])
 
     def release_lease(self, lease: Lease) -> None:
         """Give a lease back; one that another owner has taken meanwhile stays theirs."""
         self._execute("DELETE FROM leases WHERE name = $name AND owner = $owner", name=lease.name, owner=lease.owner)
+
+    def lease_owner(self, name: str) -> str:
+        """Return who holds a lease that has not expired; empty where nobody does."""
+        row = self._holder(name)
+        return "" if row is None or row["is_expired"] else str(row["owner"])
+
+    def leases(self) -> pd.DataFrame:
+        """Return all leases: name, owner, acquired_at, expires_at, and is_free (expired, or its process is gone)."""
+        frame = self._frame(
+            "SELECT name, owner, acquired_at, expires_at, expires_at <= now() AS is_free FROM leases ORDER BY name"
+        )
+        return frame.assign(is_free=frame["is_free"].astype(bool) | frame["owner"].map(is_gone).astype(bool))
+
+    def free_leases(self) -> list[str]:
+        """Give back leases that expired or whose process is gone; returns their names."""
+        with self.database.transaction():
+            rows = self.leases()
+            freed = rows[rows["is_free"]]
+            for name, owner in zip(freed["name"], freed["owner"], strict=True):
+                self._execute("DELETE FROM leases WHERE name = $name AND owner = $owner", name=name, owner=owner)
+        return [str(name) for name in freed["name"]]
 
     def _holder(self, name: str) -> dict[str, Any] | None:
         return self._one(

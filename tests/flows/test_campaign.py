@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from discovery.session import Campaign
-from flows.lease import lease_name
+from discovery.session.leases import lease_name
 from flows.progress import CycleSummary, TrainingStep, listening
 
 STAGES = ("meta_train", "adapt", "propose", "review", "experiment", "ingest", "refine")
