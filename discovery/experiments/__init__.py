@@ -1,9 +1,26 @@
-"""Adapters that carry a trial to a laboratory and back: a table of measurements, and simulators.
+"""Adapters that carry a trial to a laboratory and back: a table, a simulator, people, a program, a web address.
 
 Next in the tour: `discovery.ingest`.
 """
 
-from discovery.experiments.adapter import Adapter, AdapterResult, TemporaryExperimentError, TrialContext, adapter_for
+from discovery.experiments.adapter import (
+    Adapter,
+    AdapterResult,
+    Order,
+    Pending,
+    TemporaryExperimentError,
+    TrialContext,
+    adapter_for,
+)
 from discovery.experiments.trials import carry_out
 
-__all__ = ["Adapter", "AdapterResult", "TemporaryExperimentError", "TrialContext", "adapter_for", "carry_out"]
+__all__ = [
+    "Adapter",
+    "AdapterResult",
+    "Order",
+    "Pending",
+    "TemporaryExperimentError",
+    "TrialContext",
+    "adapter_for",
+    "carry_out",
+]

@@ -28,20 +28,23 @@ class Laboratory(CampaignPart):
     def experiment(self, owner: str | None = None) -> list[TrialRow]:
         """Carry out every approved proposal that has no result yet; what was recorded is never run again.
 
+        Trials that a laboratory has and has not answered yet are asked after; where it needs longer than the file says
+        (`experiment.wait`) they stay, are counted in `progress().n_running`, and the next call asks on.
+
         Args:
             owner: Who carries it out; default this process.
 
         Returns:
-            The trials of this call: running ones with their reports, failed and abandoned ones.
+            The trials that ended in this call: running ones with their reports, failed and abandoned ones.
 
         Raises:
-            ConfigurationError: If the campaign file names no experiment.
+            ConfigurationError: If the campaign file names no experiment, or what it says does not work: a program that
+                is not there, an address or a secret that the laboratory refuses.
             LeaseError: If another live process carries one out.
         """
         adapter = self._adapter
         ids = self._book().to_run["proposal_id"].tolist()
-        trials = [carry_out(self.store, proposal_id, adapter, self.spec, owner) for proposal_id in ids]
-        return [trial for trial in trials if trial is not None]
+        return carry_out(self.store, ids, adapter, self.spec, owner)
 
     def ingest_results(self) -> IngestReport:
         """Turn what trials have reported into measurements; a second time changes nothing.

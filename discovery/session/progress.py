@@ -32,6 +32,7 @@ class CampaignProgress:
         reason: Why it is finished, or where it stands, in one sentence.
         ended_by: `target`, `budget`, `candidates` or `gain`; empty where it is not finished. An end by gain is advice:
             the team may go on all the same.
+        n_running: Open proposals whose trials run in the laboratory.
     """
 
     campaign: str
@@ -44,6 +45,7 @@ class CampaignProgress:
     is_finished: bool
     reason: str
     ended_by: str = ""
+    n_running: int = 0
 
 
 def measure_progress(
@@ -69,6 +71,7 @@ def measure_progress(
         ended_by, why = "gain", stop_sentence(gain, spec)
     n_budget = spec.budget.experiments
     n_said = f"{len(measured)} of {counted(n_budget, 'experiment')}"
+    running = f", {book.n_running} of them in the laboratory" if book.n_running else ""
     return CampaignProgress(
         campaign=spec.name,
         cycle=book.last_cycle,
@@ -78,8 +81,9 @@ def measure_progress(
         n_waiting=book.n_waiting,
         best=best,
         is_finished=bool(why),
-        reason=why or f"{n_said} measured, {counted(book.n_open, 'open proposal')}.",
+        reason=why or f"{n_said} measured, {counted(book.n_open, 'open proposal')}{running}.",
         ended_by=ended_by,
+        n_running=book.n_running,
     )
 
 

@@ -24,8 +24,8 @@ class ProposalBook:
     """All proposals of a campaign at one moment.
 
     Attributes:
-        frame: `Store.proposals` with two more columns: `is_abandoned` (its trial was given up) and `is_open` (a result
-            may still come).
+        frame: `Store.proposals` with three more columns: `is_abandoned` (its trial was given up), `is_open` (a result
+            may still come) and `is_running` (open, and with a trial that has not reported).
     """
 
     frame: pd.DataFrame
@@ -35,10 +35,13 @@ class ProposalBook:
         """Read the proposals of a campaign."""
         with store.transaction():
             frame = store.proposals(campaign)
-            abandoned = store.trials(campaign, [TrialStatus.ABANDONED])["proposal_id"]
-        is_abandoned = frame["proposal_id"].isin(set(abandoned))
+            trials = store.trials(campaign, [TrialStatus.ABANDONED, TrialStatus.RUNNING])
+        is_lost = trials["status"] == TrialStatus.ABANDONED
+        is_abandoned = frame["proposal_id"].isin(set(trials.loc[is_lost, "proposal_id"]))
+        under_way = set(trials.loc[~is_lost & trials["reported_at"].isna(), "proposal_id"])
         is_open = frame["status"].isin(OPEN) & ~frame["is_measured"].astype(bool) & ~is_abandoned
-        return cls(frame.assign(is_abandoned=is_abandoned, is_open=is_open))
+        is_running = is_open & frame["proposal_id"].isin(under_way)
+        return cls(frame.assign(is_abandoned=is_abandoned, is_open=is_open, is_running=is_running))
 
     @property
     def open(self) -> pd.DataFrame:
@@ -64,6 +67,11 @@ class ProposalBook:
     def n_waiting(self) -> int:
         """Number of proposals that wait for a decision."""
         return len(self.waiting)
+
+    @property
+    def n_running(self) -> int:
+        """Number of open proposals whose results a laboratory owes."""
+        return int(self.frame["is_running"].sum())
 
     @property
     def last_cycle(self) -> int:

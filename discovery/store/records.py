@@ -131,7 +131,9 @@ class TrialRow:
         status: A `TrialStatus`.
         outcomes: What the adapter reported, or None.
         extra: What else it reported, or None.
-        error: Why it failed; empty while it did not.
+        error: Why it failed, or what a running one waits for; may be empty.
+        external_id: What the laboratory calls it; empty where that is not known.
+        started_at: When it was started, UTC.
     """
 
     trial_id: str
@@ -146,6 +148,8 @@ class TrialRow:
     outcomes: dict[str, float] | None
     extra: dict[str, object] | None
     error: str
+    external_id: str
+    started_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from discovery.errors import InputError, StatusError
+from discovery.errors import InputError, LeaseError, StatusError
 from discovery.lifecycle import NEW, ProposalStatus, TrialStatus, check_transition
 from discovery.store.base import StorePart, digest
 from discovery.store.codec import to_json
@@ -21,13 +21,22 @@ from discovery.store.records import TrialRow
 if TYPE_CHECKING:
     import pandas as pd
 
+LEASE_S = 3600.0  # a holder on another machine that renews nothing for so long has lost its trial
 _COLUMNS = """trial_id, proposal_id, campaign, attempt, idempotency_key, adapter, owner, lease_expires_at, status,
-              outcomes, extra, error"""
+              outcomes, extra, error, external_id, started_at"""
 _INSERT = """
 INSERT INTO trials (trial_id, proposal_id, campaign, attempt, idempotency_key, adapter, owner, lease_expires_at, status,
                     started_at)
 VALUES ($trial_id, $proposal_id, $campaign, $attempt, $idempotency_key, $adapter, $owner,
         now() + to_seconds($lease_s::DOUBLE), $status, now())
+"""
+_HOLD = """
+UPDATE trials SET owner = $owner, lease_expires_at = now() + to_seconds($lease_s::DOUBLE)
+WHERE list_contains($ids::VARCHAR[], trial_id)
+"""
+_RELEASE = """
+UPDATE trials SET lease_expires_at = now(), error = $detail
+WHERE trial_id = $trial_id AND owner = $owner AND status = 'RUNNING' AND reported_at IS NULL
 """
 _CLOSE = "UPDATE trials SET status = $status, error = $error, finished_at = now() WHERE trial_id = $trial_id"
 
@@ -35,7 +44,7 @@ _CLOSE = "UPDATE trials SET status = $status, error = $error, finished_at = now(
 class Trials(StorePart):
     """Trials in the store."""
 
-    def start_trial(self, proposal_id: str, adapter: str, owner: str, lease_s: float = 3600.0) -> TrialRow:
+    def start_trial(self, proposal_id: str, adapter: str, owner: str, lease_s: float = LEASE_S) -> TrialRow:
         """Start a proposal's trial, or take up the one that runs already; its idempotency key stays the same.
 
         Args:
@@ -50,7 +59,7 @@ class Trials(StorePart):
             LeaseError: If another live owner carries it out.
         """
         with self.database.transaction() as connection:
-            campaign = self._approved_campaign(proposal_id)
+            approved = self._approved(proposal_id)
             last = self._last_trial(proposal_id)
             if last is not None and last["status"] == TrialStatus.RUNNING:
                 return self._take_up(last, owner, lease_s)
@@ -67,9 +76,9 @@ class Trials(StorePart):
                 {
                     "trial_id": trial_id,
                     "proposal_id": proposal_id,
-                    "campaign": campaign,
+                    "campaign": approved["campaign"],
                     "attempt": attempt,
-                    "idempotency_key": digest(campaign, proposal_id, attempt),
+                    "idempotency_key": digest(approved["born"], approved["key"], proposal_id, attempt),
                     "adapter": adapter,
                     "owner": owner,
                     "lease_s": float(lease_s),
@@ -116,11 +125,58 @@ class Trials(StorePart):
                     "Ingest the result as a measurement that names the proposal.",
                 )
             connection.execute(
-                """UPDATE trials SET outcomes = $outcomes, extra = $extra, reported_at = now()
+                """UPDATE trials SET outcomes = $outcomes, extra = $extra, error = '', reported_at = now()
                    WHERE trial_id = $trial_id""",
                 {"outcomes": to_json(report), "extra": to_json(extra or {}), "trial_id": trial_id},
             )
             return self.trial(trial_id)
+
+    def set_external_id(self, trial_id: str, external_id: str) -> None:
+        """Keep what the laboratory calls a trial, so that whoever takes it up can ask after it.
+
+        Raises:
+            InputError: If there is no such trial.
+            StatusError: If the trial does not run any more.
+        """
+        with self.database.transaction() as connection:
+            trial = self.trial(trial_id)
+            if trial.status != TrialStatus.RUNNING:
+                raise StatusError(f"Trial {trial_id} must be running to be called {external_id}; it is {trial.status}.")
+            connection.execute(
+                "UPDATE trials SET external_id = $external_id WHERE trial_id = $trial_id",
+                {"external_id": external_id, "trial_id": trial_id},
+            )
+
+    def renew_trials(self, trial_ids: Sequence[str], owner: str, lease_s: float = LEASE_S) -> None:
+        """Hold running trials for longer.
+
+        Raises:
+            LeaseError: If another owner has taken one of them meanwhile.
+        """
+        with self.database.transaction():
+            lost = self._one(
+                """SELECT trial_id, owner FROM trials
+                   WHERE list_contains($ids::VARCHAR[], trial_id) AND owner <> $owner LIMIT 1""",
+                ids=list(trial_ids),
+                owner=owner,
+            )
+            if lost is not None:
+                raise LeaseError(
+                    f"Trial {lost['trial_id']} must still be held by {owner}; got {lost['owner']}.",
+                    "Stop: another process has taken over.",
+                )
+            self._execute(_HOLD, ids=list(trial_ids), owner=owner, lease_s=float(lease_s))
+
+    def release_trials(self, waiting: Mapping[str, str], owner: str) -> None:
+        """Let others ask after running trials from now on; those that another owner has taken stay theirs.
+
+        Args:
+            waiting: What each trial waits for, in words, by its id.
+            owner: Who held them.
+        """
+        with self.database.transaction() as connection:
+            for trial_id, detail in waiting.items():
+                connection.execute(_RELEASE, {"detail": detail, "trial_id": trial_id, "owner": owner})
 
     def fail_trial(self, trial_id: str, error: str, retryable: bool) -> TrialRow:
         """End a running trial without a result: FAILED where a retry makes sense, else ABANDONED.
@@ -143,15 +199,25 @@ class Trials(StorePart):
             statuses: Only these statuses; default all.
         """
         return self._frame(
-            f"""SELECT {_COLUMNS}, started_at, reported_at, finished_at FROM trials
+            f"""SELECT {_COLUMNS}, reported_at, finished_at FROM trials
                 WHERE campaign = $campaign AND ($statuses IS NULL OR list_contains($statuses::VARCHAR[], status))
                 ORDER BY started_at, trial_id""",
             campaign=campaign,
             statuses=None if statuses is None else [str(one) for one in statuses],
         )
 
-    def _approved_campaign(self, proposal_id: str) -> str:
-        row = self._one("SELECT campaign, status FROM proposals WHERE proposal_id = $id", id=proposal_id)
+    def _approved(self, proposal_id: str) -> dict[str, Any]:
+        """Return a proposal's campaign, when that was registered, and its configuration's key.
+
+        The moment makes keys differ between a store and the one that replaces it: a laboratory that knows the key of
+        an earlier campaign of the same name must not take the new experiment for the old one.
+        """
+        row = self._one(
+            """SELECT p.campaign, p.status, coalesce(p.approved_key, p.key) AS key,
+                      (SELECT min(c.created_at) FROM campaigns c WHERE c.campaign = p.campaign) AS born
+               FROM proposals p WHERE p.proposal_id = $id""",
+            id=proposal_id,
+        )
         if row is None:
             raise InputError(
                 f"Proposal must exist in {self.database.path}; got {proposal_id!r}.",
@@ -161,7 +227,7 @@ class Trials(StorePart):
             raise StatusError(
                 f"Proposal {proposal_id} must be APPROVED to be carried out; it is {row['status']}.", "Review it first."
             )
-        return str(row["campaign"])
+        return row
 
     def _last_trial(self, proposal_id: str) -> dict[str, Any] | None:
         return self._one(
@@ -173,11 +239,5 @@ class Trials(StorePart):
     def _take_up(self, last: Mapping[str, Any], owner: str, lease_s: float) -> TrialRow:
         if not is_free(last["owner"], owner, last["is_expired"]):
             raise held_by_another(f"Trial {last['trial_id']}", last["owner"], last["lease_expires_at"])
-        self._execute(
-            """UPDATE trials SET owner = $owner, lease_expires_at = now() + to_seconds($lease_s::DOUBLE)
-               WHERE trial_id = $trial_id""",
-            owner=owner,
-            lease_s=float(lease_s),
-            trial_id=last["trial_id"],
-        )
+        self._execute(_HOLD, ids=[last["trial_id"]], owner=owner, lease_s=float(lease_s))
         return self.trial(str(last["trial_id"]))
