@@ -17,6 +17,8 @@ from discovery.store import IngestReport, TrialRow
 if TYPE_CHECKING:
     import pandas as pd
 
+    from discovery.ingest import CheckedRows
+
 
 class Laboratory(CampaignPart):
     """How experiments are made and their results ingested."""
@@ -77,7 +79,15 @@ class Laboratory(CampaignPart):
         Raises:
             InputError: If a column is missing; then nothing is ingested.
         """
-        checked = check_rows(read_rows(results), self.spec, self.space)
+        return self.land(check_rows(read_rows(results), self.spec, self.space), source)
+
+    def land(self, checked: CheckedRows, source: str | None = None) -> IngestReport:
+        """Take rows that are checked, as `tell` does.
+
+        Args:
+            checked: What `ingest.check_rows` gave.
+            source: Where they come from, for the records; default the file's name.
+        """
         with self.store.transaction():
             if not self.spec.acquisition.allow_replicates:
                 checked = link_by_key(checked, self.store.proposals(self.name))
