@@ -1,0 +1,130 @@
+"""The outbox is told to a server that accepts it, and kept for one that does not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
+
+import pytest
+
+from discovery.session.happenings import CAMPAIGN_STUCK, PROPOSALS_DECIDED, RESULTS_INGESTED, REVIEW_WAITING
+from discovery.session.leases import lease_name
+from discovery.store import Store
+from discovery.store.leases import process_owner
+from flows.events import tell_events, wanted
+
+
+@dataclass
+class Listener:
+    """An HTTP server that answers as Prefect does where nothing is deployed, and keeps what it was told."""
+
+    status: int = 204
+    told: list[dict] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Listen while the body runs; gives the address."""
+        kept = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if self.path == "/api/events":
+                    kept.told += json.loads(body) if kept.status == 204 else []
+                self._answer(kept.status)
+
+            def do_GET(self) -> None:
+                kept.asked += [self.path] if "/deployments/" in self.path else []
+                self._answer(404)
+
+            def _answer(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_words: object) -> None:
+                """Say nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_address[1]}/api"
+            server.shutdown()
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """A store with two campaigns' events."""
+    made = Store(tmp_path / "lab.duckdb", wait_s=5.0)
+    made.add_event("lab", RESULTS_INGESTED, {"n_added": 1}, "m1")
+    made.add_event("lab", RESULTS_INGESTED, {"n_added": 2}, "m2")
+    made.add_event("other", REVIEW_WAITING, {"cycle": 1}, 1)
+    return made
+
+
+@pytest.fixture
+def listener(monkeypatch) -> Iterator[Listener]:
+    """A listener that this process takes for its Prefect server."""
+    made = Listener()
+    with made.listening() as url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        monkeypatch.setenv("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
+        from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}):
+            yield made
+
+
+def test_without_a_server_nothing_is_told(store, monkeypatch):
+    """Where no server is named every event stays for the one that will be."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert tell_events(store) == 0
+    assert len(store.unsent_events()) == 3
+
+
+def test_events_are_told_once_under_their_keys(store, listener):
+    """Every event arrives with its name, campaign, payload and time, and is not told again."""
+    rows = store.unsent_events().set_index("event_key")
+    assert (tell_events(store), tell_events(store)) == (3, 0)
+    assert {UUID(event["id"]).hex for event in listener.told} == set(rows.index)
+    first = next(event for event in listener.told if event["payload"].get("n_added") == 1)
+    assert first["event"] == "discovery.results.ingested"
+    assert first["resource"]["prefect.resource.id"] == "discovery.campaign.lab"
+    assert first["payload"]["campaign"] == "lab"
+    when = rows.loc[UUID(first["id"]).hex, "created_at"]
+    assert first["occurred"] == when.isoformat().replace("+00:00", "Z")
+
+
+def test_each_deployment_is_woken_once(store, listener):
+    """Two results of one campaign wake it once; a review wakes its form; a deployment that is not there is no error."""
+    tell_events(store)
+    assert sorted(listener.asked) == ["/api/deployments/name/campaign/lab", "/api/deployments/name/decide/other"]
+
+
+def test_a_run_does_not_wake_itself(store, listener):
+    """The process that runs a campaign will look at its results anyway."""
+    with store.lease(lease_name("lab"), process_owner()):
+        tell_events(store)
+    assert listener.asked == ["/api/deployments/name/decide/other"]
+
+
+def test_a_server_that_refuses_is_told_the_next_time(store, listener, caplog):
+    """What the server did not accept is kept, said in one warning, and told when it answers again."""
+    listener.status = 400
+    assert tell_events(store) == 0
+    assert "told the next time" in caplog.text and len(store.unsent_events()) == 3
+    listener.status = 204
+    assert tell_events(store) == 3
+
+
+def test_only_what_somebody_waits_for_wakes(tmp_path):
+    """Alarms and ends wake nobody; a decision wakes the campaign with the key of the last event."""
+    store = Store(tmp_path / "lab.duckdb")
+    store.add_event("lab", CAMPAIGN_STUCK, {}, 1)
+    keys = [store.add_event("lab", name, {}, 1) for name in (RESULTS_INGESTED, PROPOSALS_DECIDED)]
+    assert list(wanted(store.unsent_events())) == [("lab", "campaign", keys[-1])]
