@@ -1,19 +1,21 @@
 """Raw rows into checked measurements: one bad cell keeps one row out, and says why; the others land.
 
-A row whose outcome is blank or `PENDING` is not measured yet and is counted, nothing more. Next in the tour:
-`discovery.store.measurements`.
+A row whose outcome is blank or `PENDING` is not measured yet and is counted, no more; a control is kept aside. Next
+in the tour: `discovery.store.measurements`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from discovery.errors import InputError
+from discovery.ingest.controls import find_controls, read_controls
 from discovery.ingest.records import CheckedRows, RejectedRow
 from discovery.space.cells import CellFault, faults_where, is_blank, read_numbers
 
@@ -44,12 +46,15 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
         InputError: If a column is missing.
     """
     _check_columns(raw, [*space.names, *spec.outcome_names])
-    pending = _is_pending(raw.frame[spec.outcome_names])
-    rows = raw.frame[~pending]
+    is_control = find_controls(raw.frame, spec)
+    controls, wrong_controls = read_controls(raw.frame[is_control], spec)
+    pending = _is_pending(raw.frame[spec.outcome_names]) & ~is_control
+    rows = raw.frame[~pending & ~is_control]
     sem_names = [f"{name}_sem" for name in spec.outcome_names if f"{name}_sem" in rows]
     outcomes, outcome_faults = _read_outcomes(rows, spec.outcome_names)
     sems, sem_faults = _read_sems(rows, sem_names)
-    faults = [*space.check(rows), *outcome_faults, *sem_faults]
+    dates = _find_dates(rows[[*space.names, *spec.outcome_names, *sem_names]])
+    faults = [*dates, *_beside(dates, [*space.check(rows), *outcome_faults, *sem_faults])]
     good = np.ones(len(rows), dtype=bool)
     good[[fault.row for fault in faults]] = False
     kept = rows[good].reset_index(drop=True)
@@ -62,12 +67,13 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
         keys=tuple(space.keys(typed)),
         row_numbers=tuple(rows.index[good].tolist()),
         extra=kept[[name for name in kept.columns if name not in known]],
-        rejected=_rejected(raw, faults, rows.index),
+        rejected=_rejected([*raw.malformed, *wrong_controls], faults, rows.index),
         source=raw.source,
         content_hash=raw.content_hash,
         n_pending=int(pending.sum()),
         n_out_of_range=int(_is_out_of_range(numbers, spec).sum()),
         file=raw.file,
+        controls=controls,
     )
 
 
@@ -122,10 +128,25 @@ def _is_out_of_range(numbers: pd.DataFrame, spec: CampaignSpec) -> np.ndarray:
     return outside
 
 
-def _rejected(raw: RawRows, faults: Iterable[CellFault], row_numbers: pd.Index) -> tuple[RejectedRow, ...]:
-    """Return malformed rows and faulty cells by the row numbers of the source, in its order."""
-    found = [RejectedRow(int(row_numbers[f.row]), f.column, f.value, f.reason) for f in faults]
-    return tuple(sorted([*raw.malformed, *found], key=lambda cell: cell.row_number))
+def _find_dates(rows: pd.DataFrame) -> list[CellFault]:
+    """Return a fault for every date and time: spreadsheets make them of text such as 3-2 unasked."""
+    faults = []
+    for name in rows:
+        is_date = rows[name].map(lambda cell: isinstance(cell, date | time | timedelta)).to_numpy(dtype=bool)
+        faults += faults_where(is_date, rows[name], "must not be a date or time, which spreadsheets make of some texts")
+    return faults
+
+
+def _beside(dates: list[CellFault], faults: Iterable[CellFault]) -> list[CellFault]:
+    """Return the faults of cells that are no dates."""
+    known = {(fault.row, fault.column) for fault in dates}
+    return [fault for fault in faults if (fault.row, fault.column) not in known]
+
+
+def _rejected(found: list[RejectedRow], faults: Iterable[CellFault], row_numbers: pd.Index) -> tuple[RejectedRow, ...]:
+    """Return rows refused before and faulty cells by the row numbers of the source, in its order."""
+    cells = [RejectedRow(int(row_numbers[f.row]), f.column, f.value, f.reason) for f in faults]
+    return tuple(sorted([*found, *cells], key=lambda cell: cell.row_number))
 
 
 def _matches(cells: pd.Series, pattern: str) -> np.ndarray:

@@ -17,11 +17,15 @@ from pathlib import Path
 import pandas as pd
 
 from discovery.errors import InputError
+from discovery.ingest.excel import read_workbook
 from discovery.ingest.records import RawRows, RejectedRow
 
 DELIMITERS = (",", ";", "\t")
 SHOWN = 80
 """Characters of a malformed row that its rejection shows."""
+
+UNITS = "(units)"
+"""Stands under `proposal_id` in a sheet's second row of column names, which holds units and is no data."""
 
 Table = tuple[pd.DataFrame, tuple[RejectedRow, ...]]
 
@@ -30,12 +34,14 @@ def read_rows(source: str | os.PathLike[str] | pd.DataFrame) -> RawRows:
     """Read a table of results.
 
     Args:
-        source: A CSV (comma, semicolon or tab), Parquet or JSON-lines file, or a DataFrame.
+        source: A CSV (comma, semicolon or tab), Excel, Parquet or JSON-lines file, or a DataFrame.
 
     Returns:
-        Its rows as they stand; rows without any cell are left out, and keep their place in the numbering.
+        Its rows as they stand; rows without any cell and a row of units are left out, and keep their place in the
+        numbering.
 
     Raises:
+        ConfigurationError: If it is an Excel file and openpyxl is not installed.
         InputError: If it is neither, or the file is missing, of another type, no table, or names a column twice.
     """
     if isinstance(source, pd.DataFrame):
@@ -65,13 +71,14 @@ def read_rows(source: str | os.PathLike[str] | pd.DataFrame) -> RawRows:
 
 
 def _cells(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return a frame of objects with None where nothing stands, without empty rows."""
+    """Return a frame of objects with None where nothing stands, without empty rows and rows of units."""
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
         raise InputError(f"Columns of {source} must have different names; got {', '.join(twice)} twice.")
     cells = frame.astype(object)
     cells = cells.where(cells.notna() & (cells != ""), None)
-    return cells[cells.notna().any(axis="columns")]
+    cells = cells[cells.notna().any(axis="columns")]
+    return cells[cells["proposal_id"] != UNITS] if "proposal_id" in cells else cells
 
 
 def _read_csv(content: bytes, path: Path) -> Table:
@@ -82,19 +89,46 @@ def _read_csv(content: bytes, path: Path) -> Table:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InputError(f"{path} must be a CSV table; got: {error}.", "Check its quotes.") from error
-    if not records or not any(records[0]):
+    return _table(records, path)
+
+
+def _read_excel(content: bytes, path: Path) -> Table:
+    found = read_workbook(content, path)
+    frame, malformed = _table(found.rows, path)
+    wrong = [
+        RejectedRow(i, str(frame.columns[j]), formula[:SHOWN], "must be a value; this formula has not been computed")
+        for i, j, formula in found.formulas
+        if i > 0
+    ]
+    is_good = ~frame.index.isin([row.row_number for row in wrong])
+    return frame[is_good], tuple(sorted([*malformed, *wrong], key=lambda row: row.row_number))
+
+
+def _table(records: Sequence[Sequence[object]], path: Path) -> Table:
+    """Return rows of cells, column names first, as a frame; rows of another length are set aside."""
+    if not records or all(_is_empty(cell) for cell in records[0]):
         raise InputError(f"{path} must begin with a row of column names; got an empty row.", "Save the table again.")
-    names = [name.strip() for name in records[0]]
-    rows = pd.Series(records[1:], index=range(1, len(records)), dtype=object)
-    is_whole = rows.map(lambda cells: not any(cells) or _is_whole(cells, len(names))).astype(bool)
-    whole = rows[is_whole & rows.map(any).astype(bool)]
+    names = [_text(name).strip() for name in records[0]]
+    rows = pd.Series(list(records[1:]), index=range(1, len(records)), dtype=object)
+    is_blank = rows.map(lambda cells: all(_is_empty(cell) for cell in cells)).astype(bool)
+    is_whole = rows.map(lambda cells: _is_whole(cells, len(names))).astype(bool)
+    whole = rows[is_whole & ~is_blank]
     frame = pd.DataFrame([cells[: len(names)] for cells in whole], index=whole.index, columns=names, dtype=object)
-    return frame, _malformed(rows[~is_whole], lambda cells: f"must have {len(names)} cells; got {len(cells)}")
+    wrong = rows[~is_whole & ~is_blank]
+    return frame, _malformed(wrong, lambda cells: f"must have {len(names)} cells; got {len(cells)}")
 
 
-def _is_whole(cells: Sequence[str], n_columns: int) -> bool:
+def _is_empty(cell: object) -> bool:
+    return cell is None or cell == ""
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _is_whole(cells: Sequence[object], n_columns: int) -> bool:
     """Return whether a row has a cell for each column; empty cells beyond the last column do not count."""
-    return len(cells) >= n_columns and not any(cells[n_columns:])
+    return len(cells) >= n_columns and all(_is_empty(cell) for cell in cells[n_columns:])
 
 
 def _read_json_lines(content: bytes, path: Path) -> Table:
@@ -132,7 +166,7 @@ def _decode(content: bytes, path: Path) -> str:
 
 
 def _malformed(rows: pd.Series, reason: Callable[[Sequence[str]], str]) -> tuple[RejectedRow, ...]:
-    shown = rows.map(lambda cells: cells if isinstance(cells, str) else ",".join(cells))
+    shown = rows.map(lambda cells: cells if isinstance(cells, str) else ",".join(map(_text, cells)))
     return tuple(
         RejectedRow(number, "", text[:SHOWN], reason(cells))
         for number, cells, text in zip(rows.index.tolist(), rows, shown, strict=True)
@@ -142,6 +176,7 @@ def _malformed(rows: pd.Series, reason: Callable[[Sequence[str]], str]) -> tuple
 READERS: dict[str, Callable[[bytes, Path], Table]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
+    ".xlsx": _read_excel,
     ".parquet": _read_parquet,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,

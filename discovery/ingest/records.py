@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -22,6 +22,25 @@ class RejectedRow:
     column: str
     value: str
     reason: str
+
+
+@dataclass(frozen=True)
+class ControlReading:
+    """What was read in a well of known content.
+
+    Attributes:
+        row_number: Data row in the source, from 1.
+        name: What the control is, such as `blank`.
+        outcome: The outcome that was read.
+        value: Its value, raw units.
+        cells: The other cells of the row that hold something, such as plate and well.
+    """
+
+    row_number: int
+    name: str
+    outcome: str
+    value: float
+    cells: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,7 @@ class CheckedRows:
         n_pending: Rows that are not measured yet.
         n_out_of_range: Rows in `frame` with an outcome outside its declared range.
         file: The file's absolute path; empty for a frame.
+        controls: What was read in controls, which are no measurements.
     """
 
     frame: pd.DataFrame
@@ -71,8 +91,14 @@ class CheckedRows:
     n_pending: int = 0
     n_out_of_range: int = 0
     file: str = ""
+    controls: tuple[ControlReading, ...] = ()
 
     @property
     def n_rejected(self) -> int:
         """Number of rows that were refused."""
         return len({cell.row_number for cell in self.rejected})
+
+    @property
+    def n_controls(self) -> int:
+        """Number of rows that are controls and were read."""
+        return len({reading.row_number for reading in self.controls})

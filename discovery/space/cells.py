@@ -16,6 +16,7 @@ from discovery.campaign import category_text
 from discovery.errors import InputError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_COMMA = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
 _SHOWN = 8  # categories or values that a message lists
 
 
@@ -98,7 +99,9 @@ def read_numbers(cells: pd.Series) -> tuple[np.ndarray, list[CellFault]]:
     values = _floats(cells)
     missing = np.isnan(values)
     faults = faults_where(blank, cells, "must be given")
-    faults += faults_where(missing & ~blank, cells, "must be a number")
+    has_comma = missing & cells.astype(str).str.fullmatch(_COMMA).to_numpy(dtype=bool)
+    faults += faults_where(missing & ~blank & ~has_comma, cells, "must be a number")
+    faults += faults_where(has_comma, cells, "must be a number with a decimal point, not a comma")
     faults += faults_where(np.isinf(values), cells, "must be a finite number")
     return np.where(np.isinf(values), np.nan, values), faults
 

@@ -90,7 +90,8 @@ def test_json_lines_keep_good_objects_and_set_the_others_aside(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("r.xlsx", b"x", "must be one of .csv"),
+        ("r.xls", b"x", "must be one of .csv"),
+        ("r.xlsx", b"x", "must be an Excel workbook"),
         ("r.csv", b"", "must begin with a row of column names"),
         ("r.csv", b"\n1,2\n", "must begin with a row of column names"),
         ("r.csv", b"a,b,a\n1,2,3\n", "must have different names; got a twice"),
