@@ -1,9 +1,9 @@
-"""Edits that people make to a proposal: read from the command line, and checked like any other configuration."""
+"""What people decide about proposals: verdicts, edited values, and whether a configuration may still be run."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +13,36 @@ from discovery.errors import InputError
 if TYPE_CHECKING:
     from discovery.space import CandidatePool, SearchSpace
     from discovery.store import ProposalRow
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a person wants done with one proposal; nothing is checked against the store yet.
+
+    Attributes:
+        proposal_id: The proposal.
+        decision: `approve`, `edit` or `reject`.
+        reason: Why, or a remark that is kept with the decision.
+        values: For `edit`: the parameters that change, typed or as text.
+    """
+
+    proposal_id: str
+    decision: str
+    reason: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a configuration may not be run.
+
+    Attributes:
+        rule: What it must be, and what it is: `must meet the constraints; got ...`.
+        hint: What to do about an edit that does not fit; may be empty.
+    """
+
+    rule: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,20 +106,45 @@ def check_edit(
         raise InputError(
             f"{where} must name parameters; got {', '.join(unknown)}.", f"Known: {', '.join(space.names)}."
         )
-    frame = pd.DataFrame([{**proposal.proposed, **values}]).astype(object)
+    configuration = {**proposal.proposed, **values}
+    misfit = find_misfit(configuration, space, pool, taken)
+    if misfit is not None:
+        raise InputError(f"{where} {misfit.rule}.", misfit.hint)
+    frame = pd.DataFrame([configuration]).astype(object)
+    typed = space.typed(frame).iloc[0].to_dict()
+    return Edit({name: typed[name] for name in values}, space.keys(frame)[0])
+
+
+def find_misfit(
+    configuration: Mapping[str, object], space: SearchSpace, pool: CandidatePool | None, taken: Collection[str] = ()
+) -> Misfit | None:
+    """Say why a configuration may not be run in the campaign as it is now.
+
+    Args:
+        configuration: A value for every parameter, typed or as text.
+        space: The campaign's space.
+        pool: Its candidates, or None.
+        taken: Identities of configurations that are measured or proposed already.
+
+    Returns:
+        The first rule that is broken, or None where there is none.
+    """
+    if set(configuration) != set(space.names):
+        rule = f"must have exactly the parameters {', '.join(space.names)}; got {', '.join(configuration)}"
+        return Misfit(rule, "The campaign's parameters have changed since: propose anew.")
+    frame = pd.DataFrame([configuration]).astype(object)
     faults = space.check(frame)
     if faults:
         said = "; ".join(f"{fault.column} {fault.reason}, got {fault.value!r}" for fault in faults)
-        raise InputError(f"{where} must be a configuration of the space: {said}.")
-    if not space.is_feasible(frame).all():
-        raise InputError(f"{where} must meet the constraints; got {space.keys(frame)[0]}.")
+        return Misfit(f"must be a configuration of the space: {said}")
     key = space.keys(frame)[0]
+    if not space.is_feasible(frame).all():
+        return Misfit(f"must meet the constraints; got {key}")
     if pool is not None and key not in pool.keys:
-        raise InputError(f"{where} must be one of the candidates; got {key}.", "Choose a row of the candidates.")
+        return Misfit(f"must be one of the candidates; got {key}", "Choose a row of the candidates.")
     if key in taken:
-        raise InputError(
-            f"{where} must be a new configuration; {key} is measured or proposed already.",
+        return Misfit(
+            f"must be a new configuration; {key} is measured or proposed already",
             "Reject the proposal instead, or set acquisition.allow_replicates.",
         )
-    typed = space.typed(frame).iloc[0].to_dict()
-    return Edit({name: typed[name] for name in values}, key)
+    return None

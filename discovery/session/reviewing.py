@@ -1,17 +1,24 @@
-"""The campaign's review: what waits for a decision, what people decide, and what they read before they do."""
+"""The campaign's review: what waits for a decision, what people decide, and what they read before they do.
+
+Every verdict is checked against the campaign as it is when it is written, whoever gives it and however: the form on
+the Prefect pages, the command line, or Python. The first valid decision about a proposal stands.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from discovery.errors import InputError
-from discovery.review import ProposalCard, check_edit, make_card
+from discovery.errors import InputError, StatusError, counted
+from discovery.lifecycle import ProposalStatus
+from discovery.review import Misfit, ProposalCard, Verdict, check_edit, find_misfit, make_card
 from discovery.session.base import CampaignPart
 from discovery.session.happenings import note_decided, note_waiting
-from discovery.session.records import ReviewReport
+from discovery.session.records import Decision, DecisionReport, ReviewReport
 from discovery.store.proposals import AUTO
 
 if TYPE_CHECKING:
@@ -19,34 +26,81 @@ if TYPE_CHECKING:
 
 TIME_OUT = "time-out"
 """The reviewer of proposals that nobody decided about in time."""
+CHANGED = "campaign"
+"""The reviewer of proposals that no longer fit the campaign, because it has changed or they are measured."""
 
 
 class Reviewing(CampaignPart):
     """How proposals are approved, changed and refused."""
 
     def review_pending(self, auto_approve: bool = False) -> ReviewReport:
-        """Let proposals go stale after `review.timeout`; approve the others where nobody is asked.
+        """Let proposals go stale that waited too long or no longer fit; approve the others where nobody is asked.
+
+        No more are approved than the budget leaves; the others wait.
 
         Args:
             auto_approve: Whether to approve even where the campaign file asks for a person.
         """
+        is_auto = auto_approve or self.spec.review.mode == "auto"
         with self.store.transaction():
-            return self._review(self._book().waiting, auto_approve or self.spec.review.mode == "auto")
-
-    def _review(self, waiting: pd.DataFrame, is_auto: bool) -> ReviewReport:
-        timeout = self.spec.review.timeout_s
-        age_s = (pd.Timestamp.now("UTC") - waiting["created_at"]).dt.total_seconds()
-        is_stale = age_s > (float("inf") if timeout is None else timeout)
-        stale, fresh = (tuple(waiting.loc[mask, "proposal_id"]) for mask in (is_stale, ~is_stale))
-        approved, left = (fresh, ()) if is_auto else ((), fresh)
-        for proposal_id in stale:
-            self.store.decide(proposal_id, "stale", TIME_OUT, f"nobody decided within {self.spec.review.timeout}")
-        for proposal_id in approved:
-            self.store.decide(proposal_id, "approve", AUTO)
-        note_waiting(self, waiting[waiting["proposal_id"].isin(left)])
-        for cycle in sorted(set(waiting.loc[is_stale, "cycle"])):
-            note_decided(self, int(cycle), waiting[waiting["proposal_id"].isin(left)])
+            stale = self._let_go_stale()
+            left = self.waiting()
+            approved = left[: self._n_allowed()] if is_auto else ()
+            for proposal_id in approved:
+                self.store.decide(proposal_id, "approve", AUTO)
+            left = left[len(approved) :]
+            if not is_auto:
+                note_waiting(self, self._book().waiting)
+            self._note_decided(stale)
         return ReviewReport(approved, stale, left)
+
+    def expire_pending(self) -> tuple[str, ...]:
+        """Let proposals go stale that waited for longer than `review.timeout`, or no longer fit the campaign.
+
+        Returns:
+            Their ids.
+        """
+        with self.store.transaction():
+            stale = self._let_go_stale()
+            self._note_decided(stale)
+        return stale
+
+    def waiting(self, cycle: int | None = None) -> tuple[str, ...]:
+        """Return the ids of proposals that wait for a decision, in the order made.
+
+        Args:
+            cycle: Only of this cycle; default of all.
+        """
+        waiting = self._book().waiting
+        return tuple(map(str, waiting.loc[(waiting["cycle"] == cycle) | (cycle is None), "proposal_id"]))
+
+    def deadline(self, proposal_ids: Sequence[str]) -> datetime | None:
+        """Return when the first of some proposals goes stale, UTC; None where they wait for ever, or there are none."""
+        timeout = self.spec.review.timeout_s
+        if timeout is None or not proposal_ids:
+            return None
+        made = [self._proposal(proposal_id).created_at for proposal_id in proposal_ids]
+        return min(made) + timedelta(seconds=timeout)
+
+    def decisions(self, proposal_ids: Sequence[str] | None = None) -> tuple[Decision, ...]:
+        """Return what was decided, by whom, when and why, oldest first.
+
+        Args:
+            proposal_ids: Only about these proposals; default all of the campaign.
+        """
+        rows = self.store.reviews(self.name).to_dict("records")
+        return tuple(
+            Decision(
+                proposal_id=str(row["proposal_id"]),
+                decision=str(row["decision"]),
+                reviewer=str(row["reviewer"]),
+                reason=str(row["reason"] or ""),
+                decided_at=row["decided_at"].to_pydatetime(),
+                values=json.loads(row["edited"]),
+            )
+            for row in rows
+            if proposal_ids is None or row["proposal_id"] in proposal_ids
+        )
 
     def decide(
         self,
@@ -62,26 +116,45 @@ class Reviewing(CampaignPart):
             proposal_id: The proposal.
             decision: `approve`, `edit` or `reject`.
             reviewer: Who decides.
-            reason: Why; required to reject.
+            reason: Why, or a remark; required to reject.
             values: For `edit`: the parameters that change, and their new values, typed or as text.
 
         Raises:
-            InputError: If the proposal is unknown, a rejection has no reason, or the edited configuration is not one
-                that may be run.
-            StatusError: If it is decided already.
+            InputError: If the proposal is unknown, nobody decides, a rejection has no reason, the configuration is not
+                one that the campaign may run as it is now, or its budget is used.
+            StatusError: If it is decided already; says by whom.
         """
-        if values and decision != "edit":
-            raise InputError(f"Edited values of {proposal_id} must come with the decision edit; got {decision!r}.")
         with self.store.transaction():
-            proposal = self._proposal(proposal_id)
-            if not values:
-                decided = self.store.decide(proposal_id, decision, reviewer, reason)
-            else:
-                taken = set() if self.spec.acquisition.allow_replicates else self._taken_keys(proposal_id)
-                edit = check_edit(proposal, values, self.space, self.pool, taken)
-                decided = self.store.decide(proposal_id, decision, reviewer, reason, edit.values, edit.key)
-            note_decided(self, decided.cycle, self._book().waiting)
+            decided = self._decide(Verdict(proposal_id, decision, reason, values or {}), reviewer)
+            self._note_decided([proposal_id])
             return decided
+
+    def decide_all(self, verdicts: Sequence[Verdict], reviewer: str) -> DecisionReport:
+        """Write what one person decides about several proposals: all that still wait, or nothing where one is wrong.
+
+        Proposals that somebody else decided about first are left as they are, and reported.
+
+        Args:
+            verdicts: What is wanted, one per proposal.
+            reviewer: Who decides.
+
+        Raises:
+            InputError: Like `decide`.
+        """
+        with self.store.transaction():
+            waiting = set(self.waiting())
+            for verdict in verdicts:
+                if self._proposal(verdict.proposal_id).proposal_id in waiting:
+                    self._decide(verdict, reviewer)
+            named = [verdict.proposal_id for verdict in verdicts]
+            mine = [proposal_id for proposal_id in named if proposal_id in waiting]
+            self._note_decided(mine)
+            made = self.decisions(named)
+            return DecisionReport(
+                decided=tuple(one for one in made if one.proposal_id in waiting),
+                before=tuple(one for one in made if one.proposal_id not in waiting),
+                waiting=self.waiting(),
+            )
 
     def card(self, proposal_id: str) -> ProposalCard:
         """Return what a person reads about a proposal (`review.render_text` prints it).
@@ -93,7 +166,104 @@ class Reviewing(CampaignPart):
             proposal, measured = self._proposal(proposal_id), self._usable()
         return make_card(proposal, measured, self.spec, self.space)
 
+    def _decide(self, verdict: Verdict, reviewer: str) -> ProposalRow:
+        """Check a verdict against the campaign as it is now, and write it."""
+        proposal_id, decision = verdict.proposal_id, verdict.decision
+        if verdict.values and decision != "edit":
+            raise InputError(f"Edited values of {proposal_id} must come with the decision edit; got {decision!r}.")
+        if not reviewer.strip():
+            raise InputError(f"A decision about {proposal_id} must say who decides; got an empty name.")
+        proposal = self._proposal(proposal_id)
+        self._check_waits(proposal)
+        if decision == "approve":
+            self._check_budget(proposal_id)
+            self._check_fits(proposal)
+        elif verdict.values:
+            self._check_budget(proposal_id)
+            edit = check_edit(proposal, verdict.values, self.space, self.pool, self._taken_keys(proposal_id))
+            return self.store.decide(proposal_id, decision, reviewer, verdict.reason, edit.values, edit.key)
+        return self.store.decide(proposal_id, decision, reviewer, verdict.reason)
+
+    def _check_waits(self, proposal: ProposalRow) -> None:
+        """Refuse a second decision, and say who made the first."""
+        if proposal.status == ProposalStatus.PROPOSED:
+            return
+        first = self.decisions([proposal.proposal_id])
+        said = first[0].sentence if first else f"is {proposal.status}"
+        raise StatusError(
+            f"Proposal {proposal.proposal_id} must wait for a decision; it {said}.",
+            "It may be proposed again in a later cycle."
+            if proposal.status == ProposalStatus.STALE
+            else "The first decision stands.",
+        )
+
+    def _check_fits(self, proposal: ProposalRow) -> None:
+        misfit = self._misfit(proposal, self._taken_keys(proposal.proposal_id))
+        if misfit is not None:
+            raise InputError(
+                f"Proposal {proposal.proposal_id} {misfit.rule}.",
+                "The campaign has changed since it was made: reject it, or approve it with other values.",
+            )
+
+    def _check_budget(self, proposal_id: str) -> None:
+        if self._n_allowed() < 1:
+            raise InputError(
+                f"The budget of {self.name} must leave an experiment for {proposal_id}; {len(self.measurements())} are "
+                f"measured and {counted(len(self._book().to_run), 'proposal')} approved, "
+                f"of {self.spec.budget.experiments}.",
+                "Raise budget.experiments, or reject it.",
+            )
+
+    def _n_allowed(self) -> int:
+        """Return how many more proposals the budget lets approve."""
+        return max(0, self.spec.budget.experiments - len(self.measurements()) - len(self._book().to_run))
+
+    def _let_go_stale(self) -> tuple[str, ...]:
+        """Mark proposals that wait in vain, and return their ids."""
+        timeout, frame = self.spec.review.timeout_s, self._book().frame
+        waiting = frame[frame["status"] == ProposalStatus.PROPOSED]
+        age_s = (pd.Timestamp.now("UTC") - waiting["created_at"]).dt.total_seconds()
+        is_late = age_s > (float("inf") if timeout is None else timeout)
+        stale = []
+        for proposal_id, late in zip(waiting["proposal_id"], is_late, strict=True):
+            if late:
+                self.store.decide(proposal_id, "stale", TIME_OUT, f"nobody decided within {self.spec.review.timeout}")
+            elif reason := self._why_vain(proposal_id):
+                self.store.decide(proposal_id, "stale", CHANGED, reason)
+            else:
+                continue
+            stale.append(str(proposal_id))
+        return tuple(stale)
+
+    def _why_vain(self, proposal_id: str) -> str:
+        """Say why a proposal that waits can no longer be run; empty where it can."""
+        budget, n_measured = self.spec.budget.experiments, len(self.measurements())
+        misfit = self._misfit(self._proposal(proposal_id), self._measured_keys())
+        if misfit is not None:
+            return f"it {misfit.rule}"
+        if n_measured >= budget:
+            return f"the budget is used: {n_measured} of {counted(budget, 'experiment')} are measured"
+        return ""
+
+    def _misfit(self, proposal: ProposalRow, taken: set[str]) -> Misfit | None:
+        frame = self._book().frame.set_index("proposal_id")
+        if frame.at[proposal.proposal_id, "is_measured"]:  # with replicates allowed its configuration is not taken
+            return Misfit("must have no result yet; it is measured already")
+        return find_misfit(proposal.proposed, self.space, self.pool, taken)
+
+    def _note_decided(self, proposal_ids: Sequence[str]) -> None:
+        """Write that cycles are decided about, where nothing of them waits any longer."""
+        waiting = self._book().waiting
+        for cycle in sorted({self._proposal(proposal_id).cycle for proposal_id in proposal_ids}):
+            note_decided(self, cycle, waiting)
+
+    def _measured_keys(self) -> set[str]:
+        """Return the configurations that may not be run again because they are measured."""
+        return set() if self.spec.acquisition.allow_replicates else set(self.measurements()["key"])
+
     def _taken_keys(self, proposal_id: str) -> set[str]:
-        """Return the configurations that are measured, or open under another proposal."""
+        """Return the configurations that may not be run: measured, or open under another proposal."""
+        if self.spec.acquisition.allow_replicates:
+            return set()
         others = self._book().open
-        return {*others.loc[others["proposal_id"] != proposal_id, "key"], *self.measurements()["key"]}
+        return {*others.loc[others["proposal_id"] != proposal_id, "key"], *self._measured_keys()}

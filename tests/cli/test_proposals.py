@@ -94,10 +94,10 @@ def test_an_edit_is_checked_and_kept(cli, file, ids, folder):
 
 
 def test_nobody_decides_twice(cli, file, ids):
-    """A second decision about the same proposal is refused in one sentence."""
-    cli("review", file, "--approve", ids[0])
+    """A second decision about the same proposal is refused in one sentence that names who made the first."""
+    cli("review", file, "--approve", ids[0], "--reviewer", "Ada")
     answer = cli("review", file, "--reject", ids[0], "--reason", "late")
-    assert answer.code == 1 and "APPROVED" in answer.err and answer.err.count("\n") == 1
+    assert answer.code == 1 and "approved by Ada" in answer.err and answer.err.count("\n") == 1
 
 
 def test_a_proposal_can_be_computed_again(cli, file, ids):
