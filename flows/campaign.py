@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from prefect import flow
 
 from discovery.errors import counted
-from discovery.session import CampaignProgress
+from discovery.session import Campaign, CampaignProgress
+from discovery.session.happenings import note_stuck
 from discovery.session.leases import running
 from flows.adapt import adapt
+from flows.events import tell_events
 from flows.experiment import experiment
 from flows.ingest import ingest
 from flows.meta_train import meta_train
@@ -93,10 +95,13 @@ def campaign(
         if is_new:
             meta_train(file, device)
         outcome = run_cycles(options, check)
+        if outcome.state == STUCK:
+            note_stuck(one, outcome.reason)
         progress = one.finish()
         if is_new and outcome.state in (FINISHED, PAUSED):
             adapt(file, progress.cycle + 1, device)  # the ledger says where the belief stands after the last result
         refinement = refine(file, device) if outcome.state == FINISHED else ""
+    tell_events(one.store)
     return replace(
         outcome,
         reason=outcome.reason or progress.reason,
@@ -158,16 +163,24 @@ def _carry_out(options: RunOptions, cycle: int) -> tuple[int, tuple[str, str] | 
         Number of measurements that landed; what people have to do and with which command, or None.
     """
     file, device = options.file, options.device
+    one = opened(file, device)
     undecided = review(file, cycle, options.auto_approve, device)
-    if opened(file, device).spec.experiment is None:
-        approved = opened(file, device).progress().n_open - len(undecided)
-        text = f"Results are awaited of {counted(approved, 'approved proposal')}."
-        waiting = (text, f"discovery ingest {file} RESULTS.csv")
-    else:
+    if one.spec.experiment is not None:
         experiment(file, cycle, device)
-        waiting = None
     n_added = ingest(file, cycle, device)
     if undecided:
         text = f"A decision is awaited about {counted(len(undecided), 'proposal')}."
         return n_added, (text, f"discovery review {file} --approve ID")
-    return n_added, waiting
+    return n_added, _awaited(one, file)
+
+
+def _awaited(one: Campaign, file: str) -> tuple[str, str] | None:
+    """Return which results are awaited of people or of a laboratory, and the command that takes them; None if none."""
+    progress, laboratory = one.progress(), one.spec.experiment
+    if laboratory is None:
+        text = f"Results are awaited of {counted(progress.n_open, 'approved proposal')}."
+        return text, f"discovery ingest {file} RESULTS.csv"
+    if not progress.n_running:
+        return None
+    text = f"Results are awaited of {counted(progress.n_running, 'trial')}."
+    return text, f"discovery ingest {file} RESULTS" if laboratory.type == "manual" else f"discovery run {file}"

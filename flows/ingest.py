@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.artifacts import publish_cycle
+from flows.events import tell_events
 from flows.progress import StageStarted, tell
-from flows.steps import ingest_step, run_name, summarize_step
+from flows.steps import ingest_step, opened, run_name, summarize_step
 
 
 @flow(name="ingest", flow_run_name=run_name)
@@ -25,5 +26,6 @@ def ingest(file: str, cycle: int, device: str = "auto") -> int:
     report = ingest_step(file, device)
     summary = summarize_step(file, device, cycle)
     publish_cycle(summary)
+    tell_events(opened(file, device).store)  # while the lease is held: nobody is woken to do what is done here
     tell(summary)
     return report.n_added
