@@ -12,6 +12,8 @@ from discovery.cli.options import (
     METHODS_HELP,
     Device,
     DeviceOption,
+    EngineName,
+    EngineOption,
     JsonFlag,
     Verbose,
     WorkersOption,
@@ -99,6 +101,7 @@ def bench(
     leave_out: LeaveOutOption = LeaveOutName.GROUP,
     reference: ReferenceOption = None,
     workers: WorkersOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
     device: DeviceOption = Device.AUTO,
     keep: KeepFlag = False,
     out: RunsFile = None,
@@ -118,6 +121,7 @@ def bench(
     from discovery.evaluation.bench.runner import RunOptions
     from discovery.evaluation.bench.suites import SuiteOptions
     from discovery.settings import cache_dir
+    from flows.spread import spreading
 
     path = out or cache_dir() / "bench" / f"{what}-{suite}.parquet"
     options = SuiteOptions(
@@ -130,9 +134,12 @@ def bench(
         starts=starts,
         leave_out=leave_out.value,
     )
-    running = RunOptions(workers, device, keep)
     try:
-        with progress_bar(verbose) as progress:
+        with (
+            progress_bar(verbose) as progress,
+            spreading(engine, cache_dir() / "bench", is_verbose=verbose) as spread,
+        ):
+            running = RunOptions(workers, device, keep, spread)
             result = run_bench(what, chosen, options, path, run_options=running, reference=reference, progress=progress)
     except KeyboardInterrupt:
         note(f"Stopped. Finished runs stay in {path}. Go on: the same command once more.")

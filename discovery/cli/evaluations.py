@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,8 @@ import typer
 from discovery.cli.options import (
     Device,
     DeviceOption,
+    EngineName,
+    EngineOption,
     FileArgument,
     HtmlFile,
     JsonFlag,
@@ -37,6 +39,7 @@ def backtest(
     seeds: SeedsOption = 10,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Experiments revealed together.")] = 1,
     workers: WorkersOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run baselines again, also where known.")] = False,
     device: DeviceOption = Device.AUTO,
     over_history: OverHistoryFlag = False,
@@ -64,10 +67,10 @@ def backtest(
         device=device,
     )
 
-    def one(task: Any, store: Any, n_rows: int | None, progress: Any) -> Any:
-        return replay_all(task, names, options, store=store, progress=progress)
+    def one(task: Any, store: Any, n_rows: int | None, progress: Any, spread: Any) -> Any:
+        return replay_all(task, names, replace(options, engine=spread), store=store, progress=progress)
 
-    result = _run(file, over_history, verbose, one)
+    result = _run(file, over_history, verbose, one, engine)
     from discovery.report.helped import replays_html
     from discovery.report.html import backtest_html
     from discovery.report.terminal import print_backtest, print_replays
@@ -84,6 +87,7 @@ def evaluate(
     ] = "5,10,20",
     seeds: SeedsOption = 10,
     workers: WorkersOption = None,
+    engine: EngineOption = EngineName.PROCESSES,
     device: DeviceOption = Device.AUTO,
     over_history: OverHistoryFlag = False,
     out: OutFile = None,
@@ -102,11 +106,11 @@ def evaluate(
 
     options = EvaluateOptions(supports=supports, seeds=tuple(range(seeds)), n_workers=workers, device=device)
 
-    def one(task: Any, store: Any, n_rows: int | None, progress: Any) -> Any:
+    def one(task: Any, store: Any, n_rows: int | None, progress: Any, spread: Any) -> Any:
         fitting = options if n_rows is None else options.within(n_rows)
-        return score_all(task, names, fitting, store=store, progress=progress)
+        return score_all(task, names, replace(fitting, engine=spread), store=store, progress=progress)
 
-    result = _run(file, over_history, verbose, one)
+    result = _run(file, over_history, verbose, one, engine)
     from discovery.report.helped import evaluate_html
     from discovery.report.terminal import print_evaluate
 
@@ -120,7 +124,7 @@ def evaluate(
     )
 
 
-def _run(file: Path, over_history: bool, verbose: bool, one: Callable[[Any, Any, int | None, Any], Any]) -> Any:
+def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any], engine: EngineName) -> Any:
     """Run the campaign of a file, or each earlier one in turn as the new campaign.
 
     Args:
@@ -128,19 +132,23 @@ def _run(file: Path, over_history: bool, verbose: bool, one: Callable[[Any, Any,
         over_history: Whether the earlier campaigns are run.
         verbose: Whether progress is shown where no one watches.
         one: Runs a campaign, given its spec, the store (None where there is none yet), the number of its rows where
-            it is an earlier one, and what reports progress.
+            it is an earlier one, what reports progress, and what spreads the work.
+        engine: Name of what spreads the work.
     """
     from discovery.campaign import load_spec
     from discovery.evaluation.over_history import over_history as over
     from discovery.store import Store
+    from flows.spread import spreading
 
     spec = load_spec(file)
     store = Store.of(spec)
     kept = store if store.path.exists() else None
-    with progress_bar(verbose) as progress:
+    with progress_bar(verbose) as progress, spreading(engine, store.path.parent, is_verbose=verbose) as spread:
         if not over_history:
-            return one(spec, kept, None, progress)
-        return over(spec, lambda task, n_rows, part: one(task, kept, n_rows, part), store=kept, progress=progress)
+            return one(spec, kept, None, progress, spread)
+        return over(
+            spec, lambda task, n_rows, part: one(task, kept, n_rows, part, spread), store=kept, progress=progress
+        )
 
 
 def _json(result: Any) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from discovery.cli.options import Device, DeviceOption, FileArgument, JsonFlag, OutFile, Verbose
+from discovery.cli.options import Device, DeviceOption, EngineName, FileArgument, JsonFlag, OutFile, Verbose
 from discovery.cli.output import answer, of_steps, progress_bar
 
 
@@ -19,6 +20,12 @@ def forecast(
     draws: Annotated[int, typer.Option("--draws", min=2, help="Worlds drawn from the belief.")] = 64,
     target: Annotated[
         float | None, typer.Option("--target", help="The outcome that is wanted; default stop.target of the file.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Number of processes; default 1, with --engine all cores.")
+    ] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help="What spreads the worlds: processes, dask or ray.")
     ] = None,
     device: DeviceOption = Device.AUTO,
     out: OutFile = None,
@@ -36,11 +43,16 @@ def forecast(
     from discovery.report.forecast import forecast_grid, forecast_html, forecast_sentence
     from discovery.report.terminal import print_parts
     from discovery.session import Campaign
+    from flows.spread import spreading
 
     campaign = Campaign.open(file, device=device)
-    with progress_bar(verbose) as progress:
+    n_workers = workers or (1 if engine is None else os.cpu_count() or 1)
+    with (
+        progress_bar(verbose) as progress,
+        spreading(engine or EngineName.PROCESSES, campaign.store.path.parent, is_verbose=verbose) as spread,
+    ):
         campaign.meta_train(of_steps(progress))
-        found = campaign.forecast(experiments, n_draws=draws, target=target)
+        found = campaign.forecast(experiments, n_draws=draws, target=target, n_workers=n_workers, engine=spread)
     sentence = forecast_sentence(found, campaign.spec)
     facts = {"campaign": campaign.name, "outcome": campaign.spec.objective.name, "sentence": sentence}
     answer(

@@ -24,6 +24,14 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class EngineName(StrEnum):
+    """What spreads pieces of work."""
+
+    PROCESSES = "processes"
+    DASK = "dask"
+    RAY = "ray"
+
+
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Campaign file (YAML, TOML or JSON).")]
 OptionalFile = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="Campaign file; without it, the store is meant.")
@@ -52,6 +60,9 @@ PredictorsOption = Annotated[
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds; one run per seed.")]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of processes; default the number of cores.")
+]
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="What spreads the work: processes of this machine, or dask or ray.")
 ]
 
 

@@ -21,7 +21,7 @@ from discovery.evaluation.cache import RunCache, versions
 from discovery.evaluation.context import make_all, open_campaign, prepare_all
 from discovery.evaluation.methods import BacktestContext, Choice, Method, Progress, Seen, load_method
 from discovery.evaluation.results import BacktestResult, MethodResult, Plan, Run
-from discovery.evaluation.workers import run_all
+from discovery.evaluation.workers import Engine, run_all
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -41,6 +41,7 @@ class BacktestOptions:
         n_workers: Number of processes; default the number of cores.
         use_cache: Whether finished runs of baselines are kept and used again.
         device: Where models live: `auto`, `cpu` or `cuda`.
+        engine: What spreads the runs; default processes of this machine.
     """
 
     n_experiments: int = 50
@@ -50,6 +51,7 @@ class BacktestOptions:
     n_workers: int | None = None
     use_cache: bool = True
     device: str = "auto"
+    engine: Engine = run_all
 
     def __post_init__(self) -> None:
         lowest = {"n_experiments": 1, "n_initial": 0, "batch_size": 1}
@@ -215,7 +217,7 @@ def _run_plans(
     ]
     for i, run in done.items():
         _report(progress, plans[i][0], run, len(done) / len(plans), shared.context)
-    for position, run in run_all(replay, works, shared.options.n_workers or os.cpu_count() or 1):
+    for position, run in shared.options.engine(replay, works, shared.options.n_workers or os.cpu_count() or 1):
         name, plan = plans[missing[position]]
         done[missing[position]] = run
         if cache:

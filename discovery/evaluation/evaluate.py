@@ -19,7 +19,7 @@ from discovery.errors import ConfigurationError, NotEnoughDataError
 from discovery.evaluation.cache import versions
 from discovery.evaluation.context import make_all, open_campaign, prepare_all
 from discovery.evaluation.methods import BacktestContext, Prediction, Predictor, Progress, Seen, load_predictor
-from discovery.evaluation.workers import run_all
+from discovery.evaluation.workers import Engine, run_all
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -38,12 +38,14 @@ class EvaluateOptions:
         seeds: One random order of the candidates per seed.
         n_workers: Number of processes; default the number of cores.
         device: Where models live: `auto`, `cpu` or `cuda`.
+        engine: What spreads the runs; default processes of this machine.
     """
 
     supports: tuple[int, ...] = (5, 10, 20)
     seeds: tuple[int, ...] = tuple(range(10))
     n_workers: int | None = None
     device: str = "auto"
+    engine: Engine = run_all
 
     def __post_init__(self) -> None:
         if not self.supports or min(self.supports) < 0:
@@ -153,7 +155,7 @@ def evaluate(
         for name, seed in plans
     ]
     scored: dict[int, dict[int, Scores]] = {}
-    for i, result in run_all(score_seed, works, options.n_workers or os.cpu_count() or 1):
+    for i, result in options.engine(score_seed, works, options.n_workers or os.cpu_count() or 1):
         scored[i] = result
         if progress is not None:
             progress(f"{plans[i][0]}, seed {plans[i][1]}", len(scored) / len(plans))

@@ -16,6 +16,7 @@ import numpy as np
 
 from discovery import seeds
 from discovery.errors import ConfigurationError
+from discovery.evaluation.workers import Engine, run_all
 
 if TYPE_CHECKING:
     from discovery.belief.belief import Belief
@@ -53,6 +54,8 @@ class ForecastRequest:
         bounds: Lowest and highest outcome that can occur, or None.
         allow_replicates: Whether a configuration may be measured again.
         seed: Seed of worlds and noise.
+        n_workers: How many processes share the worlds; with one they are replayed here.
+        engine: What spreads the worlds; default processes of this machine.
     """
 
     n_experiments: int
@@ -63,9 +66,11 @@ class ForecastRequest:
     bounds: tuple[float, float] | None = None
     allow_replicates: bool = False
     seed: int = 0
+    n_workers: int = 1
+    engine: Engine = run_all
 
     def __post_init__(self) -> None:
-        for name, least in {"n_experiments": 1, "n_draws": 2, "batch_size": 1}.items():
+        for name, least in {"n_experiments": 1, "n_draws": 2, "batch_size": 1, "n_workers": 1}.items():
             if getattr(self, name) < least:
                 raise ConfigurationError(f"{name} of a forecast must be at least {least}; got {getattr(self, name)}.")
 
@@ -160,7 +165,7 @@ def forecast(belief: Belief, candidates: Candidates, request: ForecastRequest) -
     """
     import torch
 
-    from discovery.evaluation.worlds import JointBelief, Rules, replay_worlds
+    from discovery.evaluation.worlds import JointBelief, Rules, Start, replay_worlds
 
     started = time.perf_counter()
     device, sign = belief.steps.device, request.sign
@@ -177,7 +182,7 @@ def forecast(belief: Belief, candidates: Candidates, request: ForecastRequest) -
     generator = seeds.torch_generator(request.seed, "forecast", belief.steps.shape[1])
     joint = JointBelief.of(belief, X)
     worlds = joint.draw(request.n_draws, generator)
-    y = replay_worlds(joint, worlds, is_free, rules, generator)
+    y = replay_worlds(Start(joint, is_free, rules), worlds, generator, request.n_workers, request.engine)
     path = sign * np.maximum.accumulate(sign * y.cpu().numpy(), axis=1)
     reachable = (sign * worlds.outcomes.clamp(*bounds)).amax(dim=1).cpu().numpy()
     return Forecast(

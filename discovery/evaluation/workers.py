@@ -1,4 +1,8 @@
-"""Independent pieces of work over processes, one torch thread each, results handed back as they finish."""
+"""Independent pieces of work, results handed back as they finish: over processes, or over whatever engine is given.
+
+An engine is called with a function, the pieces and how many may run at once. `run_all` is the one for this machine;
+`flows.spread` makes others out of Dask and Ray. A piece has one torch thread everywhere, so that results are the same.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,6 +21,8 @@ from discovery.settings import set_threads
 
 R = TypeVar("R")
 Work = tuple[str, tuple[Any, ...]]  # what it is called in an error, the function's arguments
+Engine = Callable[[Callable[..., Any], Sequence[Work], int], Iterator[tuple[int, Any]]]
+"""Calls a function once per piece and yields position and result as pieces finish, as `run_all` does."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 logger = logging.getLogger(__name__)
 
@@ -42,11 +48,11 @@ def run_all(function: Callable[..., R], works: Sequence[Work], n_workers: int) -
         yield from _run_here(function, works)
         return
     context = multiprocessing.get_context("spawn")
-    with _environment(dict.fromkeys(THREAD_VARIABLES, "1")):  # read by each process when it starts
+    with one_thread_each():
         pool = ProcessPoolExecutor(min(n_workers, len(works)), mp_context=context, initializer=_start_worker)
         try:
             futures = {
-                pool.submit(_guarded, function, label, arguments): i for i, (label, arguments) in enumerate(works)
+                pool.submit(guarded, function, label, arguments): i for i, (label, arguments) in enumerate(works)
             }
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -67,7 +73,7 @@ def _run_here(function: Callable[..., R], works: Sequence[Work]) -> Iterator[tup
     for i, (label, arguments) in enumerate(works):
         set_threads(1)
         try:
-            result = _guarded(function, label, arguments)
+            result = guarded(function, label, arguments)
         finally:
             set_threads(before)
         yield i, result
@@ -79,8 +85,12 @@ def _start_worker() -> None:
     set_threads(1)
 
 
-def _guarded(function: Callable[..., R], label: str, arguments: tuple[Any, ...]) -> R:
-    """Call a function; whatever goes wrong becomes one sentence that pickles."""
+def guarded(function: Callable[..., R], label: str, arguments: tuple[Any, ...]) -> R:
+    """Call a function; whatever goes wrong becomes one sentence that pickles.
+
+    Raises:
+        DiscoveryError: If the function raises anything; the message names the piece.
+    """
     try:
         return function(*arguments)
     except DiscoveryError as error:
@@ -92,10 +102,10 @@ def _guarded(function: Callable[..., R], label: str, arguments: tuple[Any, ...])
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for processes started inside, then restore what was there."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def one_thread_each() -> Iterator[None]:
+    """Let processes that are started inside have one thread each in numerical libraries, then restore what was set."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read by each process when it starts
     try:
         yield
     finally:

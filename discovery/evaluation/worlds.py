@@ -19,6 +19,7 @@ from discovery.belief.belief import Belief
 from discovery.belief.weights import representatives
 from discovery.errors import DiscoveryError
 from discovery.evaluation.axes import Axes
+from discovery.evaluation.workers import Engine, run_all
 
 N_MEMBERS = 32  # members that take part; they stand for the others
 JITTERS = (1e-10, 1e-8, 1e-6, 1e-4)  # of the mean variance: what is tried to make a covariance definite
@@ -136,42 +137,70 @@ class Rules:
     allow_replicates: bool = False
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Start:
+    """Where the campaign begins in every world.
+
+    Attributes:
+        joint: What it believes.
+        is_free: Candidates that may be chosen. Shape `N`.
+        rules: How to replay.
+    """
+
+    joint: JointBelief
+    is_free: Tensor
+    rules: Rules
+
+
 def replay_worlds(
-    joint: JointBelief, worlds: Worlds, is_free: Tensor, rules: Rules, generator: torch.Generator
+    start: Start, worlds: Worlds, generator: torch.Generator, n_workers: int = 1, engine: Engine = run_all
 ) -> Tensor:
     """Replay a campaign on every world by expected improvement under the belief.
 
+    Worlds are replayed in chunks that fit into memory, whoever does it, so that an engine changes no outcome.
+
     Args:
-        joint: What the campaign believes at the beginning.
+        start: Where the campaign begins.
         worlds: The worlds.
-        is_free: Candidates that may be chosen. Shape `N`.
-        rules: How to replay.
         generator: Source of the noise.
+        n_workers: How many processes share the worlds.
+        engine: What spreads them.
 
     Returns:
         Measured outcomes in the order run, raw units. Shape `f x n_experiments`.
     """
     n_worlds, n = worlds.latent.shape
-    eps = torch.randn(n_worlds, rules.n_experiments, generator=generator, dtype=torch.float64).to(is_free.device)
-    size = max(1, MAX_ELEMENTS // (joint.n_members * n * max(rules.n_experiments, 1)))
-    chunks = zip(worlds.split(size), eps.split(size), strict=True)
-    return torch.cat([_Replay(joint, some, error, is_free, rules).run() for some, error in chunks])
+    eps = torch.randn(n_worlds, start.rules.n_experiments, generator=generator, dtype=torch.float64)
+    size = max(1, MAX_ELEMENTS // (start.joint.n_members * n * max(start.rules.n_experiments, 1)))
+    chunks = list(zip(worlds.split(size), eps.to(worlds.latent.device).split(size), strict=True))
+    each = math.ceil(len(chunks) / max(n_workers, 1))
+    works = [
+        (f"The replay on worlds {i * size} and after", (start, chunks[i : i + each]))
+        for i in range(0, len(chunks), each)
+    ]
+    outcomes = dict(engine(replay_chunks, works, n_workers))
+    return torch.cat([outcomes[i] for i in range(len(works))])
+
+
+@torch.no_grad()
+def replay_chunks(start: Start, chunks: Sequence[tuple[Worlds, Tensor]]) -> Tensor:
+    """Replay a campaign on some worlds, each chunk with its standard noise. Shape `f x n_experiments`."""
+    return torch.cat([_Replay(start, worlds, eps).run() for worlds, eps in chunks])
 
 
 class _Replay:
     """The state of campaigns on some worlds; the best is times the sign, so that more is better."""
 
-    def __init__(self, joint: JointBelief, worlds: Worlds, eps: Tensor, is_free: Tensor, rules: Rules) -> None:
+    def __init__(self, start: Start, worlds: Worlds, eps: Tensor) -> None:
+        joint, rules = start.joint, start.rules
         f, n, h = *worlds.latent.shape, joint.n_members
         self.joint, self.rules, self.worlds, self.eps = joint, rules, worlds, eps
         self.mean = joint.mean.expand(f, h, n).clone()
         self.variance = joint.covariance.diagonal(dim1=-2, dim2=-1).expand(f, h, n).clone()
         self.log_weight = joint.log_weight.expand(f, h).clone()
         self.columns = self.mean.new_zeros(f, h, rules.n_experiments, n)
-        self.free = is_free.expand(f, n).clone()
-        start = -math.inf if rules.best is None else rules.sign * rules.best
-        self.best = self.mean.new_full((f,), start)
+        self.free = start.is_free.expand(f, n).clone()
+        self.best = self.mean.new_full((f,), -math.inf if rules.best is None else rules.sign * rules.best)
         self.world = torch.arange(f, device=self.mean.device)
 
     def run(self) -> Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 
 from discovery.errors import InputError, NotEnoughDataError
 from discovery.evaluation.forecast import Candidates, Forecast, ForecastRequest, forecast
+from discovery.evaluation.workers import Engine, run_all
 from discovery.seeds import rng
 from discovery.session.asking import AskPlan, starting_pool
 from discovery.session.learning import Learning
@@ -32,7 +33,14 @@ class Forecasting(Learning):
     """What a campaign says about its own future."""
 
     def forecast(
-        self, n_experiments: int | None = None, *, n_draws: int = 64, target: float | None = None, keep: bool = True
+        self,
+        n_experiments: int | None = None,
+        *,
+        n_draws: int = 64,
+        target: float | None = None,
+        keep: bool = True,
+        n_workers: int = 1,
+        engine: Engine = run_all,
     ) -> Forecast:
         """Simulate the campaign on worlds drawn from its belief.
 
@@ -44,6 +52,8 @@ class Forecasting(Learning):
             target: The outcome that is wanted; default `stop.target`. Without either the forecast says which outcome
                 to expect after how many experiments.
             keep: Whether to store the forecast for the report.
+            n_workers: How many processes share the worlds; with one they are replayed here.
+            engine: What spreads the worlds; default processes of this machine.
 
         Raises:
             InputError: If the budget is used and `n_experiments` is not given.
@@ -64,6 +74,8 @@ class Forecasting(Learning):
             bounds=self.spec.outcome(self.spec.objective.name).range,
             allow_replicates=self.spec.acquisition.allow_replicates,
             seed=self.spec.seed,
+            n_workers=n_workers,
+            engine=engine,
         )
         found = forecast(adapt(self.hypotheses(), observed), self._candidates(book, observed), request)
         if keep:

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, norm
 
 from discovery.errors import DiscoveryError
 from discovery.evaluation.axes import Axes
-from discovery.evaluation.worlds import JointBelief, Rules, Worlds, replay_worlds
+from discovery.evaluation.worlds import JointBelief, Rules, Start, Worlds, replay_worlds
 from discovery.meta.reading import Reading
 from discovery.seeds import torch_generator
 
@@ -86,7 +86,7 @@ def test_the_replay_is_the_campaign_by_hand(joint, goal, batch_size, best):
     worlds = joint.draw(6, torch_generator(0, "worlds"))
     silent = replace(worlds, noise_sd=torch.zeros_like(worlds.noise_sd))
     free = torch.ones(N, dtype=torch.bool)
-    got = replay_worlds(joint, silent, free, rules, torch_generator(1, "noise")).numpy()
+    got = replay_worlds(Start(joint, free, rules), silent, torch_generator(1, "noise")).numpy()
     for y, outcomes in zip(silent.outcomes.numpy(), got, strict=True):
         assert outcomes == pytest.approx(y[campaign_by_hand(joint, y, rules)])
 
@@ -107,7 +107,7 @@ def test_what_comes_first_is_measured_first_and_nothing_twice(joint):
     free = torch.tensor([True] * (N - 2) + [False] * 2)
     rules = Rules(n_experiments=N - 2, first=(7, 2), batch_size=3)
     worlds = replace(joint.draw(5, torch_generator(2, "worlds")), noise_sd=torch.zeros(5, N, dtype=torch.float64))
-    got = replay_worlds(joint, worlds, free, rules, torch_generator(0, "noise"))
+    got = replay_worlds(Start(joint, free, rules), worlds, torch_generator(0, "noise"))
     assert got[:, :2].numpy() == pytest.approx(worlds.outcomes[:, [7, 2]].numpy())
     assert np.sort(got.numpy(), axis=1) == pytest.approx(np.sort(worlds.outcomes[:, : N - 2].numpy(), axis=1))
 
@@ -117,22 +117,16 @@ def test_replicates_have_their_own_noise(joint):
     one = replace(joint, covariance=1e-6 * joint.covariance, mean=joint.mean.new_zeros(H, N))
     one.mean[:, 4] = 100.0
     rules = Rules(n_experiments=3, allow_replicates=True)
-    got = replay_worlds(
-        one, one.draw(4, torch_generator(0, "w")), torch.ones(N, dtype=torch.bool), rules, torch_generator(0, "noise")
-    ).numpy()
+    start = Start(one, torch.ones(N, dtype=torch.bool), rules)
+    got = replay_worlds(start, one.draw(4, torch_generator(0, "w")), torch_generator(0, "noise")).numpy()
     assert (got > 50).all() and len(np.unique(got)) == got.size
 
 
 def test_outcomes_stay_within_their_range(joint):
     """A stated range holds in every world."""
     rules = Rules(n_experiments=6, bounds=(45.0, 55.0))
-    got = replay_worlds(
-        joint,
-        joint.draw(20, torch_generator(0, "w")),
-        torch.ones(N, dtype=torch.bool),
-        rules,
-        torch_generator(0, "noise"),
-    )
+    start = Start(joint, torch.ones(N, dtype=torch.bool), rules)
+    got = replay_worlds(start, joint.draw(20, torch_generator(0, "w")), torch_generator(0, "noise"))
     assert float(got.min()) >= 45 and float(got.max()) <= 55
 
 
@@ -164,11 +158,30 @@ def test_chunks_change_nothing(joint, monkeypatch):
 
     worlds, free = joint.draw(7, torch_generator(0, "w")), torch.ones(N, dtype=torch.bool)
     rules = Rules(n_experiments=5)
-    whole = replay_worlds(joint, worlds, free, rules, torch_generator(0, "noise"))
+    whole = replay_worlds(Start(joint, free, rules), worlds, torch_generator(0, "noise"))
     monkeypatch.setattr(module, "MAX_ELEMENTS", 2 * H * N * 5)
-    parts = replay_worlds(joint, worlds, free, rules, torch_generator(0, "noise"))
+    parts = replay_worlds(Start(joint, free, rules), worlds, torch_generator(0, "noise"))
     assert parts.numpy() == pytest.approx(whole.numpy())
     assert isinstance(worlds.split(2)[0], Worlds)
+
+
+def test_an_engine_changes_nothing(joint, monkeypatch):
+    """Worlds that an engine spreads come back in their order, whatever order they finish in."""
+    from discovery.evaluation import worlds as module
+
+    shares = []
+
+    def backwards(function, works, n_workers):
+        shares.append((len(works), n_workers))
+        for i, (_, arguments) in reversed(list(enumerate(works))):
+            yield i, function(*arguments)
+
+    monkeypatch.setattr(module, "MAX_ELEMENTS", 2 * H * N * 5)
+    start = Start(joint, torch.ones(N, dtype=torch.bool), Rules(n_experiments=5))
+    worlds = joint.draw(7, torch_generator(0, "w"))
+    here = replay_worlds(start, worlds, torch_generator(0, "noise"))
+    spread = replay_worlds(start, worlds, torch_generator(0, "noise"), 3, backwards)
+    assert torch.equal(spread, here) and shares == [(2, 3)]  # four chunks of two worlds, two for each share
 
 
 def test_a_covariance_that_is_none_is_refused(joint):

@@ -26,7 +26,7 @@ from discovery.evaluation.bench.rows import ResultsFile, key_of
 from discovery.evaluation.cache import source_of, versions
 from discovery.evaluation.method_table import BASELINES, HISTORY_ALONE, TRANSFERS
 from discovery.evaluation.methods import Progress, load_method
-from discovery.evaluation.workers import run_all
+from discovery.evaluation.workers import Engine, run_all
 
 _LEARNING = ("acquisition", "belief", "campaign", "meta", "space", "tasks", "cycle.py")  # what decides our own methods
 
@@ -83,11 +83,13 @@ class RunOptions:
         n_workers: Number of processes; default the number of cores.
         device: Where models live: `auto`, `cpu` or `cuda`.
         keep: Whether finished pieces count as done though the code that makes them has changed since.
+        engine: What spreads the units; default processes of this machine. Workers must reach the file of results.
     """
 
     n_workers: int | None = None
     device: str = "auto"
     keep: bool = False
+    engine: Engine = run_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,26 +129,28 @@ def run_units(
 
     Raises:
         InputError: If the file holds something else.
-        DiscoveryError: If a process ends early.
+        DiscoveryError: If a process ends early, or workers write their rows where nobody finds them.
     """
     wanted = [piece for unit in units for piece in unit.pieces]
     before = results.compact()
     done = _done(before, wanted, options.keep)
     missing = [replace(unit, pieces=tuple(p for p in unit.pieces if p.key not in done)) for unit in units]
     open_units = [unit for unit in missing if unit.pieces]
-    works = [(unit.label, (unit, execute, results, options.device)) for unit in open_units]
+    shared = ResultsFile(results.path.absolute())  # a worker may run in another folder
+    works = [(unit.label, (unit, execute, shared, options.device)) for unit in open_units]
     n_done = len(done)
     skipped: dict[str, str] = {}
     failed: dict[str, str] = {}
     if progress is not None and done:
         progress(f"{len(done)} of {len(wanted)} runs are done already", n_done / max(len(wanted), 1))
-    for i, (word, reason) in run_all(make_unit, works, options.n_workers or os.cpu_count() or 1):
+    for i, (word, reason) in options.engine(make_unit, works, options.n_workers or os.cpu_count() or 1):
         n_done += len(open_units[i].pieces)
         if word:
             (skipped if word == "skipped" else failed)[open_units[i].label] = reason
         if progress is not None:
             progress(open_units[i].label, n_done / len(wanted))
     rows = results.compact()
+    _check_arrived(rows, [unit for unit in open_units if unit.label not in skipped | failed], shared.path)
     kept = rows.set_index("key", drop=False).reindex([p.key for p in wanted]).dropna(subset=["key"])
     n_made = int((~kept["key"].isin(done)).sum())
     return BenchRun(kept.reset_index(drop=True), len(wanted), n_made, skipped, failed)
@@ -186,6 +190,16 @@ def missing_experience(task: BenchTask, method: str) -> str:
     if simulator and simulator not in {ref.name for ref in task.spec.experience.simulators}:
         return f"{method} lives on a simulator that the campaign does not name."
     return ""
+
+
+def _check_arrived(rows: pd.DataFrame, made: Sequence[Unit], path: Path) -> None:
+    """Refuse to count units as made whose rows a worker has written to a disk of its own."""
+    lost = {piece.key for unit in made for piece in unit.pieces} - set(rows["key"])
+    if lost:
+        raise DiscoveryError(
+            f"Workers must write their rows to {path.parent}; {len(lost)} rows of finished units are not there.",
+            "Let --out name a file in a folder that every worker of the cluster shares.",
+        )
 
 
 def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]:

@@ -72,6 +72,16 @@ def test_a_stop_loses_only_what_was_not_finished(suite, results):
     assert run_units(merged, execute_campaigns, results, HERE).n_made == 1
 
 
+def test_rows_that_a_worker_kept_to_itself_are_said(suite, results):
+    """A worker that writes to a disk of its own has made nothing: the folder to share is named."""
+
+    def away(function, works, n_workers):
+        return ((i, ("", "")) for i in range(len(works)))
+
+    with pytest.raises(DiscoveryError, match=r"4 rows of finished units are not there.*every worker"):
+        run_units(plan_campaigns(suite, ["random"]), execute_campaigns, results, replace(HERE, engine=away))
+
+
 @pytest.mark.parametrize(
     ("error", "where"),
     [
