@@ -7,7 +7,7 @@ tour: `discovery.review`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,14 @@ class Proposals(StorePart):
         decoded = {name: json.loads(row.pop(name)) for name in ("proposed", "configuration", "argument")}
         encoded, predictions = tuple(json.loads(row.pop("X"))), predictions_from_json(row.pop("predictions"))
         return ProposalRow(**row, **decoded, X=encoded, predictions=predictions)
+
+    def campaigns_of(self, proposal_ids: Iterable[object]) -> dict[str, str]:
+        """Return the campaign of every proposal that there is; ids that are unknown are left out."""
+        rows = self._frame(
+            "SELECT proposal_id, campaign FROM proposals WHERE list_contains($ids::VARCHAR[], proposal_id)",
+            ids=[str(proposal_id) for proposal_id in proposal_ids],
+        )
+        return dict(zip(rows["proposal_id"], rows["campaign"], strict=True))
 
     def decide(
         self,
