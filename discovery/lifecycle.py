@@ -67,6 +67,7 @@ TRANSITIONS: Mapping[str, Mapping[tuple[str, str], str]] = MappingProxyType(
             (ProposalStatus.PROPOSED, ProposalStatus.APPROVED): "person or auto",
             (ProposalStatus.PROPOSED, ProposalStatus.REJECTED): "person",
             (ProposalStatus.PROPOSED, ProposalStatus.STALE): "time-out",
+            (ProposalStatus.APPROVED, ProposalStatus.STALE): "a changed campaign, while no trial runs",
         },
         "trial": {
             (NEW, TrialStatus.RUNNING): "adapter, lease held",

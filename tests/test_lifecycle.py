@@ -9,7 +9,13 @@ from discovery.lifecycle import NEW, STATUSES, TRANSITIONS, check_transition, su
 
 ALLOWED = {
     "campaign": {("", "ACTIVE"), ("ACTIVE", "FINISHED"), ("FINISHED", "ACTIVE")},
-    "proposal": {("", "PROPOSED"), ("PROPOSED", "APPROVED"), ("PROPOSED", "REJECTED"), ("PROPOSED", "STALE")},
+    "proposal": {
+        ("", "PROPOSED"),
+        ("PROPOSED", "APPROVED"),
+        ("PROPOSED", "REJECTED"),
+        ("PROPOSED", "STALE"),
+        ("APPROVED", "STALE"),
+    },
     "trial": {("", "RUNNING"), ("RUNNING", "COMPLETED"), ("RUNNING", "FAILED"), ("RUNNING", "ABANDONED")},
     "model": {
         ("", "CANDIDATE"),

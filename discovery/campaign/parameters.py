@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
@@ -33,6 +34,11 @@ def _category(value: Any) -> Any:
 Category = Annotated[Text, BeforeValidator(_category)]
 
 
+def _check_listed(held: object, values: Sequence[object]) -> None:
+    if held is not None and held not in values:
+        raise fault("held", f"must be one of the values; got {held!r}", f"Known: {', '.join(map(str, values))}.")
+
+
 class ContinuousParameter(Part):
     """A number between two bounds.
 
@@ -41,6 +47,7 @@ class ContinuousParameter(Part):
         bounds: Lowest and highest value, in `unit`.
         unit: Unit of the values; for people.
         scale: `log` where equal ratios matter equally; the encoding is then linear in the logarithm.
+        held: Its value in measurements that were made before this campaign varied it, or None.
     """
 
     type: Literal["continuous"]
@@ -48,6 +55,7 @@ class ContinuousParameter(Part):
     bounds: tuple[Number, Number]
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
+    held: Number | None = None
 
     @model_validator(mode="after")
     def _check_bounds(self) -> ContinuousParameter:
@@ -56,6 +64,8 @@ class ContinuousParameter(Part):
             raise fault("bounds", f"must be [low, high] with low below high; got [{low:g}, {high:g}]", "Swap them?")
         if self.scale == "log" and low <= 0:
             raise fault("bounds", f"must be above 0 on a log scale; got {low:g}", "Raise it or use scale: linear.")
+        if self.held is not None and not low <= self.held <= high:
+            raise fault("held", f"must be within the bounds [{low:g}, {high:g}]; got {self.held:g}", "Widen them.")
         return self
 
 
@@ -66,12 +76,14 @@ class DiscreteParameter(Part):
         name: Column of the tables.
         values: The numbers allowed, in `unit`; kept sorted.
         unit: Unit of the values; for people.
+        held: Its value in measurements that were made before this campaign varied it, or None.
     """
 
     type: Literal["discrete"]
     name: Text
     values: Annotated[tuple[Number, ...], Field(min_length=1)]
     unit: str = ""
+    held: Number | None = None
 
     @field_validator("values")
     @classmethod
@@ -82,6 +94,11 @@ class DiscreteParameter(Part):
                 raise fault("", f"must differ from each other; got {low:g} twice", "Remove one of them.")
         return ordered
 
+    @model_validator(mode="after")
+    def _check_held(self) -> DiscreteParameter:
+        _check_listed(self.held, self.values)
+        return self
+
 
 class CategoricalParameter(Part):
     """A name out of a list; names have no order.
@@ -90,12 +107,14 @@ class CategoricalParameter(Part):
         name: Column of the tables.
         values: The categories, as text.
         descriptors: CSV file with numbers that describe each category, or None.
+        held: Its value in measurements that were made before this campaign varied it, or None.
     """
 
     type: Literal["categorical"]
     name: Text
     values: Annotated[tuple[Category, ...], Field(min_length=1)]
     descriptors: Text | None = None
+    held: Category | None = None
 
     @field_validator("values")
     @classmethod
@@ -104,6 +123,11 @@ class CategoricalParameter(Part):
         if twice:
             raise fault("", f"must differ from each other; got {twice[0]!r} twice", "Remove one of them.")
         return values
+
+    @model_validator(mode="after")
+    def _check_held(self) -> CategoricalParameter:
+        _check_listed(self.held, self.values)
+        return self
 
 
 class MoleculeParameter(Part):

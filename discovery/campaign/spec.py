@@ -120,6 +120,12 @@ class CampaignSpec(Part):
         return [parameter.name for parameter in self.parameters]
 
     @property
+    def held(self) -> dict[str, float | str]:
+        """Values of parameters in measurements that were made before this campaign varied them."""
+        said = {parameter.name: getattr(parameter, "held", None) for parameter in self.parameters}
+        return {name: value for name, value in said.items() if value is not None}
+
+    @property
     def objective(self) -> Objective:
         """The one objective (several are not supported yet)."""
         return self.objectives[0]

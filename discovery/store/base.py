@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from discovery.errors import InputError
@@ -12,9 +13,35 @@ from discovery.store.sql import fetch_frame, fetch_one
 if TYPE_CHECKING:
     import pandas as pd
 
+    from discovery.campaign import CampaignSpec
     from discovery.store.connection import Database
 
 NUMBER, TEXT = "number", "text"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the rows of a campaign are made of.
+
+    Attributes:
+        parameters: Name of each parameter to `number` or `text`.
+        outcomes: Names of the outcomes.
+        held: Values of parameters in measurements that were made before there was the parameter.
+    """
+
+    parameters: dict[str, str]
+    outcomes: list[str]
+    held: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the columns as JSON values."""
+        return asdict(self)
+
+
+def columns_of(spec: CampaignSpec) -> Columns:
+    """Return what the rows of a campaign are made of, by its file."""
+    kinds = {p.name: NUMBER if p.type in ("continuous", "discrete") else TEXT for p in spec.parameters}
+    return Columns(kinds, list(spec.outcome_names), spec.held)
 
 
 class StorePart:
@@ -40,7 +67,12 @@ class StorePart:
             connection.execute(statement, parameters)
 
     def _columns(self, campaign: str) -> tuple[dict[str, str], list[str]]:
-        """Return a campaign's parameters (name to `number` or `text`) and the names of its outcomes.
+        """Return a campaign's parameters (name to `number` or `text`) and the names of its outcomes."""
+        columns = self._all_columns(campaign)
+        return columns.parameters, columns.outcomes
+
+    def _all_columns(self, campaign: str) -> Columns:
+        """Return what the rows of a campaign are made of, by its latest version.
 
         Raises:
             InputError: If no such campaign is registered.
@@ -52,8 +84,8 @@ class StorePart:
                 f"Campaign must be registered in {self.database.path}; got {campaign!r}.",
                 f"Known: {', '.join(known)}." if known else "The store is empty: run or ingest a campaign first.",
             )
-        columns = json.loads(row["columns"])
-        return columns["parameters"], columns["outcomes"]
+        stored = json.loads(row["columns"])
+        return Columns(stored["parameters"], stored["outcomes"], stored.get("held", {}))
 
 
 def typed(frame: pd.DataFrame, parameters: dict[str, str]) -> pd.DataFrame:

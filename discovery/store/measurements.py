@@ -2,7 +2,8 @@
 
 Ingestion may be repeated at will: a trial's result lands once, a file's row lands once, a file that has grown adds its
 new rows only, and a copy of it under another name adds no result of a proposal twice. Replicates are rows of their own.
-Next in the tour: `discovery.space`.
+A file whose rows were corrected in the store brings neither the wrong value back nor the right one twice. Next in the
+tour: `discovery.store.corrections`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pandas as pd
 
 from discovery.errors import InputError
 from discovery.lifecycle import ProposalStatus, TrialStatus
-from discovery.store.base import StorePart, typed
+from discovery.store.base import StorePart, columns_of, typed
 from discovery.store.codec import rows_to_json, widen
 from discovery.store.records import IngestReport
 from discovery.store.sql import fetch_frame, run_on_frame
@@ -22,6 +23,7 @@ from discovery.store.sql import fetch_frame, run_on_frame
 if TYPE_CHECKING:
     import duckdb
 
+    from discovery.campaign import CampaignSpec
     from discovery.ingest.records import CheckedRows
 
 _KEYED = """
@@ -33,7 +35,8 @@ SELECT i.*,
        CASE WHEN $file <> '' AND trial_id IS NULL
             THEN sha256(concat_ws(chr(31), $campaign, $file, key, outcomes, sems, coalesce(proposal_id, ''),
                         (row_number() OVER same_content)::VARCHAR)) END AS row_digest,
-       CASE WHEN trial_id IS NULL AND proposal_id IS NOT NULL THEN row_number() OVER same_row END AS nth_answer
+       CASE WHEN trial_id IS NULL AND proposal_id IS NOT NULL THEN row_number() OVER same_row END AS nth_answer,
+       CASE WHEN $file <> '' AND trial_id IS NULL THEN row_number() OVER same_content END AS nth_in_file
 FROM incoming i
 WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number),
        same_row AS (PARTITION BY key, outcomes, sems, extra, proposal_id, trial_id IS NULL ORDER BY row_number)
@@ -47,8 +50,15 @@ WHERE NOT EXISTS (SELECT 1 FROM measurements m WHERE m.content_key = k.content_k
   AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.row_digest = k.row_digest)
   AND (k.nth_answer IS NULL OR k.nth_answer > (
           SELECT count(*) FROM measurements m
-          WHERE m.campaign = $campaign AND m.proposal_id = k.proposal_id AND m.key = k.key
+          WHERE m.campaign = $campaign AND NOT m.is_retracted AND m.proposal_id = k.proposal_id AND m.key = k.key
             AND m.outcomes::VARCHAR = k.outcomes AND m.sems::VARCHAR = k.sems AND m.extra::VARCHAR = k.extra))
+  AND (k.nth_in_file IS NULL OR k.nth_in_file > (  -- what a row of this file was corrected to is known already
+          SELECT CASE WHEN bool_or(m.supersedes IS NOT NULL) THEN count(*) ELSE 0 END
+          FROM measurements m JOIN measurements first ON first.campaign = m.campaign AND first.position = m.position
+          WHERE m.campaign = $campaign AND NOT m.is_retracted AND first.supersedes IS NULL
+            AND first.row_digest IS NOT NULL AND parse_filename(first.source) = parse_filename($file)
+            AND m.key = k.key AND m.outcomes::VARCHAR = k.outcomes AND m.sems::VARCHAR = k.sems
+            AND m.proposal_id IS NOT DISTINCT FROM k.proposal_id))
 """
 _LAND = """
 INSERT INTO measurements
@@ -75,18 +85,6 @@ INSERT INTO rejected_rows (campaign, source, source_hash, row_number, column_nam
 SELECT $campaign, $source, $source_hash, row_number, "column", value, reason, now() FROM incoming
 ON CONFLICT DO NOTHING
 """
-_SUPERSEDE = """
-INSERT INTO measurements
-    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, extra,
-     proposal_id, trial_id, source, source_hash, row_number, supersedes, reason, ingested_at)
-SELECT format('{}-m{:04d}-r{}', m.campaign, m.position, (SELECT count(*) FROM measurements s
-              WHERE s.campaign = m.campaign AND s.position = m.position)), m.campaign, m.position,
-       sha256(concat_ws(chr(31), 'supersedes', m.measurement_id)), i.key, i.configuration, i.outcomes, i.sems, i.extra,
-       coalesce(i.proposal_id, m.proposal_id), coalesce(i.trial_id, m.trial_id), $source, $source_hash, i.row_number,
-       m.measurement_id, $reason, now()
-FROM incoming i JOIN measurements m ON m.measurement_id = $measurement_id
-RETURNING measurement_id
-"""
 
 
 class Measurements(StorePart):
@@ -110,10 +108,10 @@ class Measurements(StorePart):
         """
         with self.database.transaction() as connection:
             words = {"campaign": campaign, "source": source or checked.source, "source_hash": checked.content_hash}
-            incoming = _incoming(checked, *self._columns(campaign))
+            incoming = incoming_rows(checked, *self._columns(campaign))
             keyed = {"campaign": campaign, "source_hash": checked.content_hash, "file": checked.file}
             run_on_frame(connection, incoming, _KEYED, keyed)
-            connection.execute(_FRESH, {"campaign": campaign})
+            connection.execute(_FRESH, {"campaign": campaign, "file": checked.file})
             connection.execute(_LAND, words)
             landed = fetch_frame(connection, _LANDED)
             connection.execute(
@@ -131,8 +129,14 @@ class Measurements(StorePart):
             n_unproposed=int((landed["status"] != ProposalStatus.APPROVED).sum()),
         )
 
-    def measurements(self, campaign: str) -> pd.DataFrame:
-        """Return a campaign's measurements in the order of ingestion; superseded ones are left out.
+    def measurements(self, campaign: str, spec: CampaignSpec | None = None) -> pd.DataFrame:
+        """Return a campaign's measurements in the order of ingestion; superseded and retracted ones are left out.
+
+        A parameter that a measurement lacks has the value at which the campaign file says that it was held.
+
+        Args:
+            campaign: Whose measurements.
+            spec: The version of the campaign that says which columns there are; default the latest.
 
         Returns:
             One row per measurement: `measurement_id`, `position` (from 1), `key`, a column per parameter (float64 or
@@ -143,60 +147,27 @@ class Measurements(StorePart):
             InputError: If no such campaign is registered.
         """
         with self.database.transaction():
-            parameters, outcomes = self._columns(campaign)
+            columns = self._all_columns(campaign) if spec is None else columns_of(spec)
             rows = self._frame(
                 """SELECT measurement_id, position, key, configuration, outcomes, sems, proposal_id, trial_id, source,
                           ingested_at FROM v_measurements WHERE campaign = $campaign ORDER BY position""",
                 campaign=campaign,
             )
+        parameters, outcomes = columns.parameters, columns.outcomes
+        values = widen(rows, "configuration", list(parameters))
+        if columns.held:
+            values = values.fillna(columns.held)
         sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
         return pd.concat(
             [
                 rows[["measurement_id", "position", "key"]],
-                typed(widen(rows, "configuration", list(parameters)), parameters),
+                typed(values, parameters),
                 widen(rows, "outcomes", outcomes).astype("float64"),
                 sems,
                 rows[["proposal_id", "trial_id", "source", "ingested_at"]],
             ],
             axis="columns",
         )
-
-    def supersede(self, measurement_id: str, checked: CheckedRows, reason: str) -> str:
-        """Correct a measurement: the new row takes its place and position, the old one is kept.
-
-        Args:
-            measurement_id: The measurement that is wrong.
-            checked: Exactly one row, without a fault.
-            reason: Why.
-
-        Returns:
-            The id of the correction.
-
-        Raises:
-            InputError: If the measurement is unknown or superseded already, the reason is empty, or it is not one row.
-        """
-        if not reason.strip():
-            raise InputError(f"A correction of {measurement_id} must say why; got an empty reason.")
-        if len(checked.frame) != 1 or checked.rejected:
-            raise InputError(
-                f"A correction of {measurement_id} must be one faultless row; got {len(checked.frame)} rows and "
-                f"{checked.n_rejected} refused."
-            )
-        with self.database.transaction() as connection:
-            row = self._one("SELECT campaign FROM v_measurements WHERE measurement_id = $id", id=measurement_id)
-            if row is None:
-                raise InputError(
-                    f"A measurement to correct must exist and not be corrected already; got {measurement_id!r}.",
-                    "Name the latest correction.",
-                )
-            incoming = _incoming(checked, *self._columns(row["campaign"]))
-            words = {
-                "measurement_id": measurement_id,
-                "reason": reason,
-                "source": checked.source,
-                "source_hash": checked.content_hash,
-            }
-            return str(run_on_frame(connection, incoming, _SUPERSEDE, words)[0][0])
 
     def rejected_rows(self, campaign: str) -> pd.DataFrame:
         """Return the refused cells of a campaign: source, row_number, column, value, reason, rejected_at."""
@@ -207,7 +178,7 @@ class Measurements(StorePart):
         )
 
 
-def _incoming(checked: CheckedRows, parameters: dict[str, str], outcomes: list[str]) -> pd.DataFrame:
+def incoming_rows(checked: CheckedRows, parameters: dict[str, str], outcomes: list[str]) -> pd.DataFrame:
     """Return checked rows as the table that is inserted: JSON where the shape varies."""
     frame = checked.frame
     lacking = [name for name in [*parameters, *outcomes] if name not in frame]

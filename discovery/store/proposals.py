@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from discovery.errors import InputError, StoreError
+from discovery.errors import InputError, StatusError, StoreError
 from discovery.lifecycle import NEW, ProposalStatus, check_transition
 from discovery.store.base import StorePart, typed
 from discovery.store.codec import predictions_from_json, predictions_to_json, to_json, widen
@@ -42,7 +42,7 @@ _FRAME = """
 SELECT proposal_id, cycle, position, status, coalesce(approved_key, key) AS key,
        coalesce(approved_configuration, configuration) AS configuration,
        approved_key IS NOT NULL AND approved_key <> key AS is_edited,
-       EXISTS (SELECT 1 FROM v_measurements m WHERE m.proposal_id = p.proposal_id) AS is_measured,
+       EXISTS (SELECT 1 FROM measurements m WHERE m.proposal_id = p.proposal_id) AS is_measured,  -- also by a wrong one
        candidate_row, mean, sd, acqf_name, acqf_value, argued_by, is_exploring, n_measurements, seed, created_at
 FROM proposals p
 WHERE campaign = $campaign AND ($statuses IS NULL OR list_contains($statuses::VARCHAR[], status))
@@ -182,7 +182,8 @@ class Proposals(StorePart):
         after = DECISIONS[decision]
         with self.database.transaction() as connection:
             row = self.proposal(proposal_id)
-            check_transition("proposal", row.status, after, proposal_id)
+            if row.status != ProposalStatus.PROPOSED:
+                raise StatusError(f"Proposal {proposal_id} must not move from {row.status} to {after}; it is decided.")
             connection.execute(
                 "UPDATE proposals SET status = $status WHERE proposal_id = $id",
                 {"status": str(after), "id": proposal_id},
@@ -201,6 +202,18 @@ class Proposals(StorePart):
                 },
             )
             return self.proposal(proposal_id)
+
+    def withdraw(self, proposal_id: str) -> None:
+        """Let an approved proposal go stale because the campaign has changed; its review stays.
+
+        Raises:
+            InputError: If there is no such proposal.
+            StatusError: If it is rejected or stale already.
+        """
+        with self.database.transaction():
+            stale = ProposalStatus.STALE
+            check_transition("proposal", self.proposal(proposal_id).status, stale, proposal_id)
+            self._execute("UPDATE proposals SET status = $s WHERE proposal_id = $id", s=str(stale), id=proposal_id)
 
     def reviews(self, campaign: str) -> pd.DataFrame:
         """Return a campaign's reviews: proposal_id, decision, reviewer, reason, edited (JSON), decided_at."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from discovery.campaign.changes import SpecChange
 from discovery.lifecycle import ModelStatus
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """One campaign at its latest version.
+    """One version of a campaign; the latest where nothing else is said.
 
     Attributes:
         campaign: The spec's name, which is the campaign's id.
@@ -27,6 +29,9 @@ class CampaignRow:
         spec_json: The spec, for `CampaignSpec.from_json`.
         base_dir: Folder that the spec's relative paths start from.
         created_at: When the version was registered, UTC.
+        changed_by: Who registered the version; empty where that was not recorded.
+        changes: What differs from the version before; empty for the first.
+        contents: The tables that shape the space, by key path, as they were (`campaign.changes.file_contents`).
     """
 
     campaign: str
@@ -39,6 +44,40 @@ class CampaignRow:
     spec_json: str
     base_dir: str
     created_at: datetime
+    changed_by: str = ""
+    changes: tuple[SpecChange, ...] = ()
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MeasurementRow:
+    """One stored measurement, also one that no longer counts.
+
+    Attributes:
+        measurement_id: `<campaign>-m<position>`, with `-r<n>` for a correction.
+        campaign: Whose it is.
+        position: Place in the order of ingestion, from 1; a correction keeps it.
+        key: Identity of its configuration.
+        configuration: A value for every parameter that there was.
+        outcomes: Every outcome that there was, raw units.
+        sems: Standard errors of outcomes, where given.
+        extra: Other columns of its source.
+        proposal_id: The proposal that it answers, or None.
+        trial_id: The trial that it came from, or None.
+        is_retracted: Whether it says only that the one it supersedes does not count.
+    """
+
+    measurement_id: str
+    campaign: str
+    position: int
+    key: str
+    configuration: dict[str, Any]
+    outcomes: dict[str, Any]
+    sems: dict[str, Any]
+    extra: dict[str, Any]
+    proposal_id: str | None
+    trial_id: str | None
+    is_retracted: bool
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from discovery.store.campaigns import Campaigns
 from discovery.store.connection import Database, store_path
+from discovery.store.corrections import Corrections
 from discovery.store.evidence import Evidence
 from discovery.store.leases import Leases
-from discovery.store.measurements import Measurements
 from discovery.store.models import Models
 from discovery.store.outbox import Outbox
 from discovery.store.proposals import Proposals
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "discovery.duckdb"
 
 
-class Store(Campaigns, Measurements, Proposals, Trials, Evidence, Models, Leases, Outbox, Transfer):
+class Store(Campaigns, Corrections, Proposals, Trials, Evidence, Models, Leases, Outbox, Transfer):
     """One DuckDB file with everything that a laboratory remembers; made and migrated on first use.
 
     Holds no connection between calls, so it may be kept, passed to threads and pickled.
