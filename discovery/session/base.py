@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from discovery.errors import InputError
+from discovery.session.changes import register
 from discovery.session.progress import CampaignProgress, measure_progress
 from discovery.session.proposals import ProposalBook, is_representable, proposal_table
 from discovery.session.stopping import read_gains
@@ -30,7 +31,8 @@ class CampaignPart:
         device: Where models live: `auto`, `cpu` or `cuda`.
 
     Raises:
-        ConfigurationError: If the space cannot be built.
+        ConfigurationError: If the space cannot be built, or the file has changed in a way that its measurements do not
+            allow.
         InputError: If the candidates cannot be read.
     """
 
@@ -39,11 +41,15 @@ class CampaignPart:
         self.name = spec.name
         self.space = SearchSpace.from_spec(spec)
         self.pool = CandidatePool.from_spec(spec, self.space)
-        store.register_campaign(spec)
+        register(self)
 
     def measurements(self) -> pd.DataFrame:
         """Return all measurements in the order of ingestion (`Store.measurements`)."""
-        return self.store.measurements(self.name)
+        measured = self.store.measurements(self.name)
+        if self.spec.held:  # those made before a parameter was added are identified without it
+            fits = is_representable(self.space, measured)
+            measured.loc[fits, "key"] = self.space.keys(measured[fits])
+        return measured
 
     def proposals(self) -> pd.DataFrame:
         """Return all proposals: id, parameters, `<y>_pred`, `<y>_sd`, cycle, status and how they were made."""
@@ -67,7 +73,8 @@ class CampaignPart:
         """Say where the campaign stands and whether it is over."""
         with self.store.transaction():
             measured, book, gains = self.measurements(), self._book(), read_gains(self.store.metrics(self.name))
-        return measure_progress(self.spec, self.pool, measured, book, gains[-1] if gains else None)
+        fits = is_representable(self.space, measured)
+        return measure_progress(self.spec, self.pool, measured, book, gains[-1] if gains else None, fits)
 
     @cached_property
     def shelf(self) -> ModelShelf:

@@ -9,6 +9,7 @@ from discovery.errors import counted
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from discovery.campaign import CampaignSpec
@@ -54,6 +55,7 @@ def measure_progress(
     measured: pd.DataFrame,
     book: ProposalBook,
     gain: ExpectedGain | None = None,
+    fits: np.ndarray | None = None,
 ) -> CampaignProgress:
     """Say where a campaign stands.
 
@@ -63,8 +65,9 @@ def measure_progress(
         measured: All its measurements (`Store.measurements`).
         book: Its proposals.
         gain: What the last proposals were expected to bring, where that is known.
+        fits: Which measurements the present space can represent, so that one of them may be the best; default all.
     """
-    best = best_row(spec, measured)
+    best = best_row(spec, measured if fits is None else measured[fits])
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
     ended_by, why = _why_finished(spec, best, len(measured), n_left, book.n_open)
     if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):

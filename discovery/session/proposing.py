@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pandas as pd
 from discovery.errors import InputError, NoCandidateError, StopAdvisedError
 from discovery.lifecycle import CampaignStatus
 from discovery.session.asking import AskPlan, differences, gain_of, propose
+from discovery.session.changes import changed_since
 from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
 from discovery.session.proposals import ProposalBook, proposal_table
@@ -80,23 +82,34 @@ class Proposing(Learning):
         """Compute a stored proposal again from what was known when it was made.
 
         Raises:
-            InputError: If it is no proposal of this campaign, or how it was made was not stored.
+            InputError: If it is no proposal of this campaign, how it was made was not stored, or the space has changed
+                since.
             CheckpointError: If a checkpoint it was made with is missing or damaged.
         """
         with self.store.transaction():
             stored = self._proposal(proposal_id)
             plan = self._plan(stored)
+            since = changed_since(self.store, self.name, stored.created_at)
             versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in stored.predictions}
+            self._check_space(proposal_id, versions.values(), since)
             hypotheses = self._load(self.shelf.load_versions(versions))
             observed = _first(self.observations(), stored.n_measurements)
-        draft = propose(plan, self.space, self.pool, hypotheses, observed).drafts[stored.position]
+        drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
+        draft = drafts[min(stored.position, len(drafts) - 1)]
         differing = differences(
             {"configuration": stored.proposed, **{name: getattr(stored, name) for name in REPLAYED}},
             {"configuration": draft.configuration, **{name: getattr(draft, name) for name in REPLAYED}},
         )
-        if differing and plan.spec_hash != self.spec.spec_hash:
-            differing += ("the campaign file has changed since",)
-        return Replay(stored, draft, is_equal=not differing, differences=differing)
+        return Replay(stored, draft, is_equal=not differing, differences=differing + since if differing else ())
+
+    def _check_space(self, proposal_id: str, version_ids: Iterable[str], since: Sequence[str]) -> None:
+        """Refuse a proposal whose checkpoints are of another space."""
+        if any(self.store.model(version_id).space_hash != self.space.schema_hash for version_id in version_ids):
+            said = "; ".join(since) or "the space has changed since"
+            raise InputError(
+                f"{proposal_id} must be of the present space to be computed again; {said}.",
+                "What was stored with it stays: `discovery review FILE` shows it.",
+            )
 
     def _allowed(self, n: int | None, book: ProposalBook) -> int:
         """Return how many proposals may be made: as many as wanted, and no more than the budget leaves."""

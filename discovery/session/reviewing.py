@@ -17,6 +17,7 @@ from discovery.errors import InputError, StatusError, counted
 from discovery.lifecycle import ProposalStatus
 from discovery.review import Misfit, ProposalCard, Verdict, check_edit, find_misfit, make_card
 from discovery.session.base import CampaignPart
+from discovery.session.changes import CHANGED
 from discovery.session.happenings import note_decided, note_waiting
 from discovery.session.records import Decision, DecisionReport, ReviewReport
 from discovery.store.proposals import AUTO
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 TIME_OUT = "time-out"
 """The reviewer of proposals that nobody decided about in time."""
-CHANGED = "campaign"
-"""The reviewer of proposals that no longer fit the campaign, because it has changed or they are measured."""
 
 
 class Reviewing(CampaignPart):

@@ -154,7 +154,11 @@ def changes_since(row: CampaignRow | None, spec: CampaignSpec) -> tuple[SpecChan
     """Compare a stored version with what a file says now; nothing differs from a version that there is not."""
     if row is None:
         return ()
-    return differences(CampaignSpec.from_json(row.spec_json, row.base_dir), spec, row.contents)
+    try:
+        old = CampaignSpec.from_json(row.spec_json, row.base_dir)
+    except ConfigurationError:  # an earlier release allowed what this one does not
+        return (SpecChange("the file", f"version {row.version}, which this release cannot read", "as it is now"),)
+    return differences(old, spec, row.contents)
 
 
 def _decode(row: dict[str, Any]) -> CampaignRow:
