@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from discovery.campaign import CampaignSpec, load_spec
+from discovery.session.corrections import Correcting
 from discovery.session.forecasting import Forecasting
 from discovery.session.laboratory import Laboratory
 from discovery.session.proposing import Proposing
@@ -17,7 +18,7 @@ from discovery.session.reviewing import Reviewing
 from discovery.store import Store, store_path
 
 
-class Campaign(Proposing, Forecasting, Reviewing, Laboratory):
+class Campaign(Proposing, Forecasting, Reviewing, Laboratory, Correcting):
     """One campaign on its store, composed of one part per activity.
 
     Args:

@@ -5,13 +5,22 @@ The only room that opens the database, and the only stateful thing in the projec
 """
 
 from discovery.store.connection import store_path
-from discovery.store.records import CampaignRow, IngestReport, Lease, ModelVersion, ProposalRow, TrialRow
+from discovery.store.records import (
+    CampaignRow,
+    IngestReport,
+    Lease,
+    MeasurementRow,
+    ModelVersion,
+    ProposalRow,
+    TrialRow,
+)
 from discovery.store.store import Store
 
 __all__ = [
     "CampaignRow",
     "IngestReport",
     "Lease",
+    "MeasurementRow",
     "ModelVersion",
     "ProposalRow",
     "Store",
