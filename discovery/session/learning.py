@@ -43,7 +43,7 @@ class Learning(CampaignPart):
             CheckpointError: If a checkpoint is damaged, of another space, or has seen this campaign.
         """
         if not self._loaded:
-            self._loaded = self._load(self.shelf.in_use() or self.shelf.train())
+            self._loaded = self._load(self.shelf.in_use() or self.shelf.train(renew=False))
         return self._loaded
 
     def adapt(self) -> BeliefSummary:

@@ -1,7 +1,7 @@
 """Which checkpoints a campaign uses: found in the registry where they fit, trained where not, remembered by id.
 
 A campaign keeps what it started with, so that a restart changes nothing; it never uses a checkpoint that has seen the
-campaign itself. Next in the tour: `discovery.meta`.
+campaign itself, or one that it may not learn from (`discovery.campaign.sharing`). Next in the tour: `discovery.meta`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from discovery import registry
 from discovery.campaign import held_in, history_name
+from discovery.campaign.sharing import may_learn_from
 from discovery.errors import CheckpointError
 from discovery.lifecycle import ModelStatus
 from discovery.meta.checkpoint import Checkpoint, load, save
@@ -76,16 +77,20 @@ class ModelShelf:
         tasks = read_history(refs, self.spec, self.space, self.store).tasks
         return tuple(replace(task, source=source_name(self.spec, task.source)) for task in tasks)
 
-    def train(self, report: Report | None = None, *, force: bool = False) -> tuple[TrainedHypothesis, ...]:
+    def train(
+        self, report: Report | None = None, *, force: bool = False, renew: bool = True
+    ) -> tuple[TrainedHypothesis, ...]:
         """Meta-train what is missing, register it, and remember what the campaign uses.
 
         Args:
             report: Called with (hypothesis, step, steps).
             force: Whether to train what the registry has.
+            renew: Whether to take what was promoted last; else what the campaign has used, where that still fits.
         """
         with self.store.transaction():
             names = [] if force else hypothesis_names(self.spec, self.experience)
-            found = {name: self.find(name) for name in names}
+            last = {} if renew else self._last_used()
+            found = {name: self.find(name, last.get(name, "")) for name in names}
         known = {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
         trained = meta_train_hypotheses(
             self.spec, self.space, self.experience, known=known, device=self.device, report=report
@@ -93,21 +98,28 @@ class ModelShelf:
         with self.store.transaction():
             kept = tuple(item if item.name in known else self._keep_trained(item) for item in trained)
             versions = {item.name: item.checkpoint.checkpoint_id for item in kept}
-            detail = {"spec_hash": self.spec.spec_hash, "versions": versions}
+            detail = {
+                "spec_hash": self.spec.spec_hash,
+                "space_hash": self.space.schema_hash,
+                "versions": versions,
+            }
             self.store.add_metric(self.spec.name, 0, IN_USE, len(kept), detail)
         return kept
 
     def in_use(self) -> tuple[TrainedHypothesis, ...] | None:
-        """Load what the campaign uses; None where nothing was trained for the present campaign file.
+        """Load what the campaign uses; None where nothing was trained for the present file, or it may not be used now.
 
         Raises:
             CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
         """
         with self.store.transaction():
-            rows = self.store.metrics(self.spec.name)
-            details = [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
-            fitting = [detail for detail in details if detail["spec_hash"] == self.spec.spec_hash]
-            return self.load_versions(fitting[-1]["versions"]) if fitting else None
+            now = {"spec_hash": self.spec.spec_hash, "space_hash": self.space.schema_hash}
+            fitting = [detail for detail in self._used() if now | detail == detail | now]
+            if not fitting:
+                return None
+            versions: dict[str, str] = fitting[-1]["versions"]
+            sources = [self.store.model(version_id).task_sources for version_id in versions.values()]
+            return None if any(map(self.why_not_shared, sources)) else self.load_versions(versions)
 
     def load_versions(self, versions: Mapping[str, str]) -> tuple[TrainedHypothesis, ...]:
         """Load versions by hypothesis and weigh them.
@@ -137,13 +149,27 @@ class ModelShelf:
             )
         return checkpoint
 
-    def find(self, hypothesis: str) -> Checkpoint | None:
-        """Find a registered checkpoint that may stand in for training, the promoted one first; None where none fits."""
+    def why_not_shared(self, sources: Sequence[str]) -> str:
+        """Say why this campaign may not learn from tasks, by what their campaigns share now; empty where it may."""
+        names = [source.removeprefix(CAMPAIGN) for source in sources if source.startswith(CAMPAIGN)]
+        reasons = [may_learn_from(self.spec, self.store.sharing(name)) for name in names if name != self.spec.name]
+        return next((reason for reason in reasons if reason), "")
+
+    def find(self, hypothesis: str, first: str = "") -> Checkpoint | None:
+        """Find a registered checkpoint that may stand in for training; None where none fits.
+
+        Args:
+            hypothesis: What it serves.
+            first: The version that is taken where it fits; then the promoted one comes, then earlier ones.
+        """
         rows = self.store.models()
         is_ours = (rows["hypothesis"] == hypothesis) & (rows["space_hash"] == self.space.schema_hash)
         rows = rows[is_ours & rows["promoted_at"].notna()].sort_values("promoted_at", ascending=False)
         rows = rows.sort_values("status", key=lambda s: s != ModelStatus.PROMOTED, kind="stable")
-        for version_id in rows["version_id"]:
+        rows = rows.sort_values("version_id", key=lambda ids: ids != first, kind="stable")
+        for version_id, sources in zip(rows["version_id"], rows["task_sources"], strict=True):
+            if self.why_not_shared(json.loads(sources)):
+                continue
             try:
                 checkpoint = self.load(version_id)
             except CheckpointError:
@@ -186,6 +212,15 @@ class ModelShelf:
         sizes = {task.source: task.n_points for task in tasks if task.source in meta.task_sources}
         details = meta.details | {"recipe": self._recipe(meta.hypothesis), "sizes": sizes}
         return Checkpoint(replace(meta, details=details), checkpoint.tensors)
+
+    def _used(self) -> list[dict[str, Any]]:
+        """Return what the campaign has used, in order: hash of file and space, and versions by hypothesis."""
+        rows = self.store.metrics(self.spec.name)
+        return [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
+
+    def _last_used(self) -> dict[str, str]:
+        """Return the last version that the campaign has used of each hypothesis, whatever its file said then."""
+        return {name: version_id for detail in self._used() for name, version_id in detail["versions"].items()}
 
     def _keep_trained(self, item: TrainedHypothesis) -> TrainedHypothesis:
         stamped = replace(item, checkpoint=self.stamped(item.checkpoint, self.experience.history))

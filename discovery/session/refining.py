@@ -51,11 +51,9 @@ class Occasion:
 
 def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observations) -> str:
     """Say in one sentence why there is nothing to refine; empty where there is."""
-    name, n = shelf.spec.name, len(observed.y)
-    if not progress.is_finished:
-        return f"Campaign {name} is not finished: {progress.reason}"
-    if n < MIN_MEASUREMENTS:
-        return f"Campaign {name} has {n} measurements; a task needs at least {MIN_MEASUREMENTS}."
+    name = shelf.spec.name
+    if reason := _why_not_yet(shelf, progress, len(observed.y)):
+        return reason
     if len(shelf.experience.history) < MIN_OLD_TASKS:
         n_old = len(shelf.experience.history)
         return (
@@ -65,6 +63,18 @@ def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observation
         return f"Campaign {name} has joined the history already."
     if shelf.find(HISTORY) is None:
         return f"No history checkpoint of campaign {name} is registered; run `discovery meta-train` first."
+    return ""
+
+
+def _why_not_yet(shelf: ModelShelf, progress: CampaignProgress, n: int) -> str:
+    """Say what about the campaign itself keeps it out of the history; empty where nothing does."""
+    name = shelf.spec.name
+    if not progress.is_finished:
+        return f"Campaign {name} is not finished: {progress.reason}"
+    if shelf.spec.share == "private":
+        return f"Campaign {name} does not join the history of others: it is private (share)."
+    if n < MIN_MEASUREMENTS:
+        return f"Campaign {name} has {n} measurements; a task needs at least {MIN_MEASUREMENTS}."
     return ""
 
 

@@ -26,6 +26,7 @@ from discovery.campaign import (
     history_file,
     history_name,
 )
+from discovery.campaign.sharing import Sharing, may_learn_from
 from discovery.errors import ConfigurationError, InputError, NotEnoughDataError, NotSupportedError
 from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read_rows
 from discovery.ingest.checks import IDS
@@ -43,6 +44,10 @@ class MeasurementSource(Protocol):
 
     def measurements(self, campaign: str) -> pd.DataFrame:
         """Return a campaign's measurements, one row each, with parameter and outcome columns."""
+        ...
+
+    def sharing(self, name: str) -> Sharing:
+        """Return what a campaign says about who may learn from it."""
         ...
 
 
@@ -89,8 +94,8 @@ def read_history(
         The tasks in the order of `refs`, and the rows that were left out.
 
     Raises:
-        ConfigurationError: If the campaign or its own measured file is among its history, or a campaign is named and
-            there is no store.
+        ConfigurationError: If the campaign or its own measured file is among its history, or a campaign is named that
+            does not share with this one, or there is no store.
         InputError: If a file cannot be read, or lacks a parameter's or the objective's column.
     """
     only = {
@@ -127,6 +132,11 @@ def _read(ref: str | FileRef | CampaignRef, spec: CampaignSpec, store: Measureme
             )
         if store is None:
             raise ConfigurationError(f"experience.history names the campaign {ref.campaign!r}, and no store is given.")
+        if reason := may_learn_from(spec, store.sharing(ref.campaign)):
+            raise ConfigurationError(
+                f"experience.history must name campaigns that teach {spec.name}; {reason}.",
+                f"Remove it, or change share in the file of {ref.campaign} and run any command on that file.",
+            )
         return dataclasses.replace(read_rows(store.measurements(ref.campaign)), source=history_name(ref))
     own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
     name = history_name(ref)
