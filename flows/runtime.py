@@ -16,13 +16,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from discovery.errors import DiscoveryError
 from flows.server import HOST
 
+if TYPE_CHECKING:
+    from httpx import HTTPError
+
 START_LIMIT_S = 180.0
 PAUSE_S = 0.1
+REFUSED = (401, 403)
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -132,10 +137,20 @@ class EmbeddedServer(ServerChild):
         return cls.spawn(home, (), CHILD)
 
 
-def configure(home: Path, *, is_verbose: bool = False) -> None:
-    """Set Prefect's environment, before Prefect is imported; what the user has set stays."""
-    level = "INFO" if is_verbose else "CRITICAL"
-    chosen = {**QUIET, "PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": level}
+def configure(folder: Path, *, is_verbose: bool = False) -> None:
+    """Set Prefect's environment, before Prefect is imported; what the user has set stays.
+
+    Args:
+        folder: Home of an embedded server. With a server of the user's, the user's own home is left in use, and the
+            logs of runs go to its pages.
+        is_verbose: Whether flows log to the terminal.
+    """
+    shown = "INFO" if is_verbose else "CRITICAL"
+    if os.environ.get("PREFECT_API_URL"):
+        told = {"PREFECT_LOGGING_TO_API_ENABLED": "true", "PREFECT_LOGGING_LEVEL": "INFO"}
+        chosen = {**QUIET, **told, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": shown}
+    else:
+        chosen = {**QUIET, "PREFECT_HOME": str(folder), "PREFECT_LOGGING_LEVEL": shown}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
 
@@ -150,10 +165,11 @@ def prefect_runtime(folder: Path, *, is_verbose: bool = False, server: EmbeddedS
         server: An embedded server that was started earlier, to save time; it is ended with the body.
 
     Raises:
-        DiscoveryError: If the embedded server does not answer.
+        DiscoveryError: If the server does not answer, or does not let us in.
     """
     configure(folder / ".prefect", is_verbose=is_verbose)
     if os.environ.get("PREFECT_API_URL"):
+        check_server()
         yield
         return
     own = server or EmbeddedServer.start(Path(os.environ["PREFECT_HOME"]))
@@ -179,6 +195,55 @@ def prefect_runtime(folder: Path, *, is_verbose: bool = False, server: EmbeddedS
             yield
     finally:
         own.stop()
+
+
+def check_server() -> None:
+    """Ask the server of `PREFECT_API_URL` whether it is there and lets us in.
+
+    Raises:
+        DiscoveryError: If it does not answer, or does not let us in.
+    """
+    from httpx import HTTPError, HTTPStatusError
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.api_version()
+    except HTTPStatusError as error:
+        if error.response.status_code in REFUSED:  # Prefect Cloud has no such page, and answers
+            raise server_fault(error) from None
+    except HTTPError as error:
+        raise server_fault(error) from None
+
+
+def server_fault(error: HTTPError) -> DiscoveryError:
+    """Turn what went wrong between us and a Prefect server into a sentence, without any secret in it."""
+    from httpx import HTTPStatusError
+
+    where = f"The Prefect server at {bare_url(os.environ.get('PREFECT_API_URL', ''))} must"
+    if not isinstance(error, HTTPStatusError):
+        return DiscoveryError(
+            f"{where} answer; got {str(error).rstrip('.') or type(error).__name__}.",
+            "Start it, set PREFECT_API_URL to where it is, or unset it to do without.",
+        )
+    status = error.response.status_code
+    if status in REFUSED:
+        return DiscoveryError(
+            f"{where} let us in; it answered {status} {error.response.reason_phrase}.",
+            "Set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING.",
+        )
+    return DiscoveryError(f"{where} take what it is told; it answered {status}: {error.response.text[:300]}")
+
+
+def bare_url(url: str) -> str:
+    """Return an address without the name and password that may stand in it.
+
+    Example:
+        >>> bare_url("http://admin:secret@lab:4200/api")
+        'http://lab:4200/api'
+    """
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _no_answer(what: str, log: Path) -> DiscoveryError:
