@@ -16,7 +16,7 @@ from discovery.errors import counted
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.report.campaign import CampaignFrames
-    from discovery.space import SearchSpace
+    from discovery.space import CandidatePool, SearchSpace
     from discovery.store import Store
     from discovery.tasks.history import HistoryTasks
 
@@ -48,13 +48,9 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     Nothing is stored.
     """
     from discovery.campaign import load_spec
-    from discovery.space import CandidatePool, SearchSpace
 
     spec = load_spec(file)
-    space = SearchSpace.from_spec(spec)
-    pool = CandidatePool.from_spec(spec, space)
-    _check_makers(spec, space)
-    history = _check_history(spec, space)
+    space, pool, history = check_campaign(spec)
     n_left_out = {} if history is None else history.n_dropped
     facts = {
         "campaign": spec.name,
@@ -82,6 +78,20 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     if history is not None:
         for line in _history_lines(history):
             note(line)
+
+
+def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, CandidatePool | None, HistoryTasks | None]:
+    """Check the tables, simulators and the laboratory that a campaign names; return what was read.
+
+    Raises:
+        DiscoveryError: If one of them is missing or wrong.
+    """
+    from discovery.space import CandidatePool, SearchSpace
+
+    space = SearchSpace.from_spec(spec)
+    pool = CandidatePool.from_spec(spec, space)
+    _check_makers(spec, space)
+    return space, pool, _check_history(spec, space)
 
 
 def report(
@@ -151,9 +161,11 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
 
         bound_simulators(spec, space)
     if spec.experiment is not None:
-        from discovery.experiments import adapter_for
+        from discovery.experiments import Forewarns, adapter_for
 
-        adapter_for(spec, space)
+        adapter = adapter_for(spec, space)
+        for line in adapter.warnings() if isinstance(adapter, Forewarns) else ():
+            note(f"Warning: {line}")
 
 
 def _check_history(spec: CampaignSpec, space: SearchSpace) -> HistoryTasks | None:
