@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from prefect import flow
+from pydantic import Field
 
 from discovery.errors import counted
 from discovery.session import Campaign, CampaignProgress
@@ -75,7 +77,11 @@ class CampaignOutcome:
 
 @flow(name="campaign", flow_run_name=run_name)
 def campaign(
-    file: str, cycles: int | None = None, auto_approve: bool = False, device: str = "auto", go_on: bool = False
+    file: str,
+    cycles: Annotated[int, Field(ge=1)] | None = None,
+    auto_approve: bool = False,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    go_on: bool = False,
 ) -> CampaignOutcome:
     """Run a campaign until it ends, people are needed, or enough cycles were made.
 
