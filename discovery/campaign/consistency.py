@@ -49,6 +49,13 @@ def check(spec: CampaignSpec) -> None:
     _check_self_teaching(spec)
     _check_held(spec)
     _check_acquisition(spec)
+    _check_elsewhere(spec)
+
+
+def _check_elsewhere(spec: CampaignSpec) -> None:
+    pool = getattr(spec.experiment, "pool", None)
+    if pool is not None and spec.inbox is None:
+        raise fault("inbox", f"must name the folder that workers of {pool} put results into; got none")
 
 
 def _check_acquisition(spec: CampaignSpec) -> None:

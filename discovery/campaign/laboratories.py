@@ -13,14 +13,24 @@ PLATES = {6: (2, 3), 12: (3, 4), 24: (4, 6), 48: (6, 8), 96: (8, 12), 384: (16, 
 """Rows and columns of a plate by its number of wells (ANSI/SLAS formats)."""
 
 
-class TableExperiment(Part):
+class Elsewhere(Part):
+    """What every laboratory that needs no people may say.
+
+    Attributes:
+        pool: Prefect work pool whose workers carry trials out, on another machine; None for this one.
+    """
+
+    pool: Text | None = None
+
+
+class TableExperiment(Elsewhere):
     """Trials are looked up in a table of measured configurations."""
 
     type: Literal["table"]
     path: Text
 
 
-class SimulatorExperiment(Part):
+class SimulatorExperiment(Elsewhere):
     """Trials are run by a simulator: a dry run; further keys override its settings."""
 
     model_config = ConfigDict(extra="allow")
@@ -85,7 +95,7 @@ class ManualExperiment(Part):
     plate: Plate | None = None
 
 
-class CommandExperiment(Part):
+class CommandExperiment(Elsewhere):
     """Trials are made by a program: words of the command line, no shell.
 
     Attributes:
@@ -106,7 +116,7 @@ class CommandExperiment(Part):
         return self
 
 
-class HttpExperiment(Part):
+class HttpExperiment(Elsewhere):
     """Trials are made by a laboratory behind a web address.
 
     Attributes:

@@ -27,7 +27,7 @@ class Laboratory(CampaignPart):
     def _adapter(self) -> Adapter:
         return adapter_for(self.spec, self.space)
 
-    def experiment(self, owner: str | None = None) -> list[TrialRow]:
+    def experiment(self, owner: str | None = None, adapter: Adapter | None = None) -> list[TrialRow]:
         """Carry out every approved proposal that has no result yet; what was recorded is never run again.
 
         Trials that a laboratory has and has not answered yet are asked after; where it needs longer than the file says
@@ -35,6 +35,7 @@ class Laboratory(CampaignPart):
 
         Args:
             owner: Who carries it out; default this process.
+            adapter: What carries it out; default what the campaign file says, on this machine.
 
         Returns:
             The trials that ended in this call: running ones with their reports, failed and abandoned ones.
@@ -44,7 +45,7 @@ class Laboratory(CampaignPart):
                 is not there, an address or a secret that the laboratory refuses.
             LeaseError: If another live process carries one out.
         """
-        adapter = self._adapter
+        adapter = adapter or self._adapter
         ids = self._book().to_run["proposal_id"].tolist()
         return carry_out(self.store, ids, adapter, self.spec, owner)
 
