@@ -18,6 +18,7 @@ from discovery.errors import StoreLockedError
 from discovery.session import Campaign
 from flows.artifacts import TrainingProgress
 from flows.progress import CycleSummary, TrainingStep, tell
+from flows.remote import elsewhere
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +97,9 @@ def review_step(file: str, device: str, auto_approve: bool) -> ReviewReport:
     cache_policy=NO_CACHE,
 )
 def experiment_step(file: str, device: str) -> list[TrialRow]:
-    """Carry out every approved proposal that has no result yet."""
-    return opened(file, device).experiment()
+    """Carry out every approved proposal that has no result yet, here or where `experiment.pool` says."""
+    one = opened(file, device)
+    return one.experiment(adapter=elsewhere(one.spec))
 
 
 @task(
