@@ -1,27 +1,45 @@
-"""What the Prefect pages show of a campaign: its proposals, each cycle in a few lines, the progress of meta-training.
+"""What the Prefect pages show of a campaign: its proposals, each cycle in a few lines, what is known and at what cost.
 
-Artifacts are small; the data are in the store.
+Artifacts are small; the data are in the store. What they say is written in `flows.pages`.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import pandas as pd
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.runtime import deployment, flow_run
 
+from discovery.report.campaign import CampaignFrames
+from discovery.report.markdown import plain, table
 from discovery.report.style import labeled, number
+from flows.pages import (
+    PageText,
+    calibration_page,
+    hypotheses_page,
+    links,
+    models_page,
+    progress_page,
+    proposal_rows,
+    with_sd,
+)
 from flows.progress import CycleSummary
 
+if TYPE_CHECKING:
+    from discovery.session import Campaign
+
 SHOWN_EVERY = 10.0  # percent of training between two updates
+TOPICS = ("cycles", "proposals", "progress", "hypotheses", "calibration", "models")
+"""Ends of the keys of a campaign's pages, as they are linked."""
 
 
 def artifact_key(campaign: str, what: str) -> str:
@@ -34,41 +52,108 @@ def artifact_key(campaign: str, what: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{campaign}-{what}".lower()).strip("-")
 
 
-def publish_proposals(campaign: str, cycle: int, proposals: pd.DataFrame) -> None:
-    """Publish the proposals of a cycle as a table."""
-    create_table_artifact(
-        key=artifact_key(campaign, "proposals"),
-        table=json.loads(proposals.to_json(orient="records", date_format="iso")),
-        description=f"Proposals of cycle {cycle} of {campaign}.",
+def publish_proposals(one: Campaign) -> str:
+    """Publish a campaign's proposals as a table; returns where it is."""
+    frames = CampaignFrames.read(one.spec, one.store)
+    waiting = int((frames.proposals["status"] == "PROPOSED").sum())
+    said = f"Proposals of {one.name}; {waiting} wait for a decision." if waiting else f"Proposals of {one.name}."
+    made = create_table_artifact(
+        key=artifact_key(one.name, "proposals"),
+        table=proposal_rows(frames),
+        description=f"{plain(said)} {links(elsewhere(one.name, 'proposals'))}",
     )
+    return _place(made)
 
 
-def publish_cycle(summary: CycleSummary) -> None:
-    """Publish what a cycle brought."""
-    create_markdown_artifact(key=artifact_key(summary.campaign, "cycles"), markdown=cycle_markdown(summary))
+def publish_models(one: Campaign, version_ids: Sequence[str]) -> None:
+    """Publish a card about each checkpoint that a campaign uses."""
+    models = one.store.models()
+    page = models_page(one.name, models[models["version_id"].isin(version_ids)])
+    _publish(one.name, page, elsewhere(one.name, page.topic))
+
+
+def publish_cycle(one: Campaign, summary: CycleSummary) -> None:
+    """Publish what a cycle brought and the pages that it changed, with links from the one to the others.
+
+    Where no lasting server shows pages there is no forecast among them.
+    """
+    forecast = one.forecast_if_cheap() if os.environ.get("PREFECT_API_URL") else None
+    frames = CampaignFrames.read(one.spec, one.store)
+    places = {"proposals": publish_proposals(one)}
+    for page in (progress_page(frames, forecast), hypotheses_page(frames), calibration_page(frames)):
+        places[page.topic] = _publish(one.name, page, elsewhere(one.name, page.topic))
+    page = PageText("cycles", cycle_headline(summary), cycle_markdown(summary))
+    _publish(one.name, page, elsewhere(one.name, page.topic, places))
+
+
+def elsewhere(campaign: str, topic: str, places: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Return names and addresses of a campaign's other pages, and of the run and the deployment at work.
+
+    Args:
+        campaign: The campaign.
+        topic: The page that links.
+        places: Addresses of pages that were just made; the others are linked by key, where all their versions are.
+    """
+    known = places or {}
+    found = [
+        (other.capitalize(), known.get(other, f"/artifacts/key/{artifact_key(campaign, other)}"))
+        for other in TOPICS
+        if other != topic
+    ]
+    if flow_run.id:
+        found.append(("This run", f"/runs/flow-run/{flow_run.id}"))
+    if deployment.id:
+        found.append(("Deployment", f"/deployments/deployment/{deployment.id}"))
+    return found
+
+
+def cycle_headline(summary: CycleSummary) -> str:
+    """Say in a line how far a campaign is."""
+    label = labeled(summary.outcome, summary.unit)
+    done = f"{summary.n_measurements} of {summary.n_budget} experiments are measured."
+    return f"Cycle {summary.cycle}: {done} Best {label} so far: {number(summary.best)}."
 
 
 def cycle_markdown(summary: CycleSummary) -> str:
     """Write a cycle as Markdown: what was proposed and found, the best so far, and the hypotheses."""
     label = labeled(summary.outcome, summary.unit)
-    lines = [
-        f"## {summary.campaign}, cycle {summary.cycle}",
-        "",
+    parts = [
+        f"## {plain(summary.campaign)}, cycle {summary.cycle}",
         f"{summary.n_measurements} of {summary.n_budget} experiments are measured. "
-        f"Best {label} so far: {number(summary.best)}.",
-        "",
+        f"Best {plain(label)} so far: {number(summary.best)}.",
     ]
     if summary.proposals:
-        names = list(summary.proposals[0])
-        lines += [_row(names), _row(["---"] * len(names))]
-        lines += [_row([number(row[name]) for name in names]) for row in summary.proposals]
-    lines += ["", "### Hypotheses when this cycle was proposed", ""]
-    lines += [f"- {name}: {weight:.3f}" for name, weight in summary.weights.items()]
-    return "\n".join(lines)
+        rows = [_joined(row, summary) for row in summary.proposals]
+        names = list(rows[0])
+        parts.append(table(names, [[number(row[name]) for name in names] for row in rows], n_text=len(names)))
+    parts.append("### Hypotheses when this cycle was proposed")
+    parts.append("\n".join(f"- {plain(name)}: {weight:.3f}" for name, weight in summary.weights.items()))
+    return "\n\n".join(parts)
 
 
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def _joined(row: Mapping[str, object], summary: CycleSummary) -> dict[str, object]:
+    """Write prediction and standard deviation of a proposal in one cell, and its id without the campaign's name."""
+    mean, sd = f"{summary.outcome}_pred", f"{summary.outcome}_sd"
+    cells = {name: value for name, value in row.items() if name != sd}
+    if mean in row:
+        cells[mean] = with_sd(row[mean], row[sd])
+    cells["proposal_id"] = str(row["proposal_id"]).removeprefix(f"{summary.campaign}-")
+    return cells
+
+
+def _publish(campaign: str, page: PageText, places: Sequence[tuple[str, str]]) -> str:
+    """Publish a page with links to others at its end; returns where it is."""
+    made = create_markdown_artifact(
+        key=artifact_key(campaign, page.topic),
+        markdown=f"{page.text}\n\n---\n\n{links(places)}",
+        description=plain(page.headline),
+    )
+    return _place(made)
+
+
+def _place(made: object) -> str:
+    assert isinstance(made, UUID)
+    return f"/artifacts/artifact/{made}"
 
 
 class TrainingProgress:

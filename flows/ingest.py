@@ -24,8 +24,8 @@ def ingest(file: str, cycle: int, device: str = "auto") -> int:
     """
     tell(StageStarted("ingest", cycle))
     report = ingest_step(file, device)
-    summary = summarize_step(file, device, cycle)
-    publish_cycle(summary)
     tell_events(opened(file, device).store)  # while the lease is held: nobody is woken to do what is done here
+    summary = summarize_step(file, device, cycle)
+    publish_cycle(opened(file, device), summary)
     tell(summary)
     return report.n_added

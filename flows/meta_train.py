@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.steps import run_name, train_step
+from flows.artifacts import publish_models
+from flows.steps import opened, run_name, train_step
 
 
 @flow(name="meta-train", flow_run_name=run_name)
@@ -19,4 +20,6 @@ def meta_train(file: str, device: str = "auto", force: bool = False) -> list[str
     Returns:
         Ids of the checkpoints in use.
     """
-    return train_step(file, device, force)
+    version_ids = train_step(file, device, force)
+    publish_models(opened(file, device), version_ids)
+    return version_ids

@@ -29,5 +29,5 @@ def propose(file: str, cycle: int, device: str = "auto", go_on: bool = False) ->
         proposals = ask_step(file, device, go_on)
     except NoCandidateError:
         return []
-    publish_proposals(opened(file, device).name, cycle, proposals)
+    publish_proposals(opened(file, device))
     return [str(proposal_id) for proposal_id in proposals["proposal_id"]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.events import tell_events
 from flows.progress import StageStarted, tell
-from flows.steps import review_step, run_name
+from flows.steps import opened, review_step, run_name
 
 
 @flow(name="review", flow_run_name=run_name)
@@ -22,4 +23,6 @@ def review(file: str, cycle: int, auto_approve: bool = False, device: str = "aut
         Ids of the proposals that wait for a person.
     """
     tell(StageStarted("review", cycle))
-    return list(review_step(file, device, auto_approve).waiting)
+    waiting = review_step(file, device, auto_approve).waiting
+    tell_events(opened(file, device).store)  # people hear of it before experiments begin, which may take hours
+    return list(waiting)

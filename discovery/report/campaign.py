@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from discovery.report.style import labeled, number, rank
 from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.forecasting import read_forecasts
 from discovery.session.stopping import ExpectedGain, read_gains
+
+if TYPE_CHECKING:
+    from discovery.store import Store
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,20 @@ class CampaignFrames:
     calibration: pd.DataFrame
     metrics: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["cycle", "name", "value", "detail"]))
     ended: str = ""
+
+    @classmethod
+    def read(cls, spec: CampaignSpec, store: Store) -> CampaignFrames:
+        """Read a campaign out of its store, all tables at one moment."""
+        with store.transaction():
+            return cls(
+                spec=spec,
+                measurements=store.measurements(spec.name),
+                proposals=store.proposals(spec.name),
+                evidence=store.evidence(spec.name),
+                calibration=store.view("v_calibration_inputs", spec.name),
+                metrics=store.metrics(spec.name),
+                ended=store.campaign(spec.name).reason,
+            )
 
     @property
     def forecasts(self) -> list[Forecast]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discovery.errors import InputError, NotEnoughDataError
+from discovery.errors import InputError, NoCandidateError, NotEnoughDataError
 from discovery.evaluation.forecast import Candidates, Forecast, ForecastRequest, forecast
 from discovery.evaluation.workers import Engine, run_all
 from discovery.seeds import rng
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FORECAST = "forecast"
 """Name of the metric whose detail is a forecast; its value is the probability of reaching the target, or NaN."""
+CHEAP_S = 2.0  # seconds that a forecast may take where nobody has asked for it
+FEW_WORLDS = 32  # worlds of such a forecast
 N_SAMPLED = 4096  # configurations that stand for a space without a list of candidates
 
 
@@ -82,6 +84,22 @@ class Forecasting(Learning):
             value = found.probability[-1] if found.probability else float("nan")
             self.store.add_metric(self.name, self.store.next_cycle(self.name), FORECAST, value, found.to_json())
         return found
+
+    def forecast_if_cheap(self) -> Forecast | None:
+        """Return a quick forecast, kept like any other; None where it would take long, or nothing is left to forecast.
+
+        How long it takes is known from the last one: after one that took long there are none until somebody asks.
+        """
+        known, progress = self.forecasts(), self.progress()
+        is_over = progress.is_finished or progress.n_measurements >= progress.n_budget
+        if is_over or not progress.n_measurements:
+            return None
+        if known and known[-1].seconds * FEW_WORLDS > CHEAP_S * known[-1].n_draws:
+            return None
+        try:
+            return self.forecast(n_draws=FEW_WORLDS)
+        except NoCandidateError:  # what is left is open already
+            return None
 
     def forecasts(self) -> list[Forecast]:
         """Return the forecasts that were kept, in the order made."""

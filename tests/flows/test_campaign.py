@@ -25,7 +25,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable:
         for name in [name for name in vars(module) if name.endswith("_step")]:
             monkeypatch.setattr(module, name, getattr(module, name).fn)
     monkeypatch.setattr(propose, "publish_proposals", lambda *_: None)
-    monkeypatch.setattr(ingest, "publish_cycle", lambda _: None)
+    monkeypatch.setattr(ingest, "publish_cycle", lambda *_: None)
+    monkeypatch.setattr(meta_train, "publish_models", lambda *_: None)
     for name in STAGES:
         monkeypatch.setattr(campaign, name, getattr(campaign, name).fn)
     return campaign.campaign.fn
@@ -48,7 +49,16 @@ def test_a_campaign_runs_to_its_end_on_a_server(prefect, write):
     assert (campaign(str(file)).n_cycles, len(one.measurements())) == (0, 4)
     names, keys = _shown(prefect)
     assert {"Lab_1 campaign", "Lab_1 meta-train", "Lab_1 c002 propose", "Lab_1 c001 ingest", "Lab_1 refine"} <= names
-    assert {"lab-1-proposals", "lab-1-cycles", "lab-1-meta-training-simulator-gp-prior"} <= keys
+    pages = {
+        "proposals",
+        "cycles",
+        "progress",
+        "hypotheses",
+        "calibration",
+        "models",
+        "meta-training-simulator-gp-prior",
+    }
+    assert {f"lab-1-{page}" for page in pages} <= keys
     trained = [event for event in heard if isinstance(event, TrainingStep)]
     assert trained[-1].step == trained[-1].steps
     assert [event.cycle for event in heard if isinstance(event, CycleSummary)] == [1, 2]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from discovery.errors import InputError, NotEnoughDataError
-from discovery.session import Campaign
+from discovery.session import Campaign, forecasting
 
 Make = Callable[..., Campaign]
 PARAMETERS = [{"name": "temperature", "type": "continuous", "bounds": [30, 110]}]
@@ -68,3 +68,20 @@ def test_without_a_scale_there_is_nothing_to_forecast(make_campaign: Make, table
         campaign.forecast()
     campaign.tell(table.head(3))
     assert campaign.forecast(2, n_draws=8).n_measured == 3
+
+
+def test_a_forecast_that_nobody_asked_for_is_cheap(
+    make_campaign: Make, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quick forecast comes with results while there are experiments left, and not after one that took long."""
+    campaign = make_campaign()
+    assert campaign.forecast_if_cheap() is None  # nothing is measured
+    campaign.tell(table.head(3))
+    found = campaign.forecast_if_cheap()
+    assert found is not None and (found.n_measured, found.n_experiments) == (3, 5)
+    assert len(campaign.forecasts()) == 1
+    monkeypatch.setattr(forecasting, "CHEAP_S", 0.0)
+    assert campaign.forecast_if_cheap() is None
+    campaign.tell(table.iloc[3:8])
+    monkeypatch.undo()
+    assert campaign.forecast_if_cheap() is None  # the budget is used
