@@ -6,6 +6,7 @@ Next in the tour: `discovery.ingest`.
 from discovery.experiments.adapter import (
     Adapter,
     AdapterResult,
+    Forewarns,
     Order,
     Pending,
     TemporaryExperimentError,
@@ -17,6 +18,7 @@ from discovery.experiments.trials import carry_out
 __all__ = [
     "Adapter",
     "AdapterResult",
+    "Forewarns",
     "Order",
     "Pending",
     "TemporaryExperimentError",

@@ -139,6 +139,15 @@ class TakesBatches(Protocol):
         ...
 
 
+@runtime_checkable
+class Forewarns(Protocol):
+    """An adapter that can tell beforehand what would keep trials from being carried out here."""
+
+    def warnings(self) -> list[str]:
+        """Say what is missing or unwise, one sentence each; nothing is asked or started for that."""
+        ...
+
+
 def adapter_for(spec: CampaignSpec, space: SearchSpace) -> Adapter:
     """Make the adapter that a campaign file asks for.
 
