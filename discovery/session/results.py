@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from discovery.ingest.controls import CONTROL
 from discovery.lifecycle import TrialStatus
 
 if TYPE_CHECKING:
@@ -31,10 +32,16 @@ def reported_rows(store: Store, spec: CampaignSpec) -> pd.DataFrame:
         return trials
     values = store.proposals(spec.name).set_index("proposal_id").loc[trials["proposal_id"], spec.parameter_names]
     outcomes = pd.DataFrame(trials["outcomes"].map(json.loads).tolist())
-    extra = pd.DataFrame(trials["extra"].map(json.loads).tolist(), index=trials.index)
+    extra = pd.DataFrame(trials["extra"].map(_cells).tolist(), index=trials.index)
     parts = [values.reset_index(drop=True), outcomes, trials[["proposal_id", "trial_id"]]]
-    known = {column for part in parts for column in part}
+    known = {CONTROL, *(column for part in parts for column in part)}  # a trial is no control, whatever its report says
     return pd.concat([*parts, extra[[column for column in extra if column not in known]]], axis="columns")
+
+
+def _cells(text: str) -> dict[str, object]:
+    """Return what else a trial said as cells of a row: lists and objects stay JSON."""
+    said: dict[str, object] = json.loads(text)
+    return {name: json.dumps(cell) if isinstance(cell, list | dict) else cell for name, cell in said.items()}
 
 
 def link_by_key(checked: CheckedRows, proposals: pd.DataFrame) -> CheckedRows:

@@ -93,6 +93,18 @@ def test_a_report_that_no_longer_fits_ends_its_trial(approved: Campaign, make_ca
     assert changed.ingest_results().n_rejected == 0
 
 
+def test_whatever_a_trial_says_beside_its_outcomes_lands(approved: Campaign) -> None:
+    """A spectrum, a nested record or a cell that reads like a control does not keep a result out."""
+    proposal_id = approved.proposals()["proposal_id"].iloc[0]
+    trial = approved.store.start_trial(proposal_id, "http", "me")
+    said = {"spectrum": [1.5, 2.5], "robot": {"arm": 2}, "control": "blank", "temperature": "warm", "note": None}
+    approved.store.report_trial(trial.trial_id, {"yield": 12.0}, said)
+    report = approved.ingest_results()
+    assert (report.n_added, report.n_rejected) == (1, 0)
+    assert approved.measurements()["yield"].tolist() == [12.0]
+    assert approved.store.trial(trial.trial_id).extra == said
+
+
 def test_results_that_nobody_proposed_are_welcome(make_campaign: Make, table: pd.DataFrame) -> None:
     """Lab results land, count against the budget, and are never proposed again."""
     campaign = make_campaign()
