@@ -7,6 +7,7 @@ with jittered pauses until `wait_s` have passed. Next in the tour: `discovery.st
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -25,6 +26,7 @@ from discovery.store.sql import first_line
 SCHEME = "duckdb:///"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 LOCK_SIGNS = ("Could not set lock", "used by another process", "different configuration")
+logger = logging.getLogger(__name__)
 _jitter = SystemRandom()
 _guard = threading.Lock()
 _locks: dict[Path, threading.RLock] = {}
@@ -101,8 +103,10 @@ class Database:
             StoreLockedError: If another process or thread holds the file for longer than `wait_s`.
             StoreError: If the file is corrupt, too new, no store, or DuckDB refuses the operation.
         """
+        asked = time.monotonic()
         with self._alone() as deadline:
             connection = self._connect(deadline)
+            got = time.monotonic()
             try:
                 migrate(connection, self.path)
                 yield connection
@@ -110,6 +114,7 @@ class Database:
                 raise StoreError(f"The store {self.path} refused the operation: {first_line(error)}.") from error
             finally:
                 connection.close()
+                logger.debug("waited %.4f s, held %.4f s: %s", got - asked, time.monotonic() - got, self.path)
 
     @contextmanager
     def _alone(self) -> Iterator[float]:
