@@ -186,28 +186,56 @@ def nearest(
 
 def render_text(card: ProposalCard) -> str:
     """Return a card as plain text."""
-    unit = f" {card.unit}" if card.unit else ""
-    low, high = card.interval
-    mean = min(max(card.mean, low), high) if card.is_cut else card.mean
-    cut = f" (cut at the range of {card.outcome})" if card.is_cut else ""
     lines = [
         f"{card.proposal_id}  {card.status}  (cycle {card.cycle} of {card.campaign})",
         "",
         *(f"  {_setting_text(setting)}" for setting in card.settings),
         "",
-        f"Expected {card.outcome}: {mean:.3g}{unit}, between {low:.3g} and {high:.3g} with 90 % probability{cut}.",
+        expected_sentence(card),
         *filter(None, (card.argument, card.intent)),
         "",
         "Hypotheses (mean ± standard deviation):",
-        *(f"  {_view_text(view, unit)}" for view in card.hypotheses),
+        *(f"  {line}" for line in hypothesis_lines(card)),
         "",
         "Nearest past experiments:" if card.neighbors else "No past experiment to compare with.",
-        *(f"  {_neighbor_text(neighbor, card.outcome, unit)}" for neighbor in card.neighbors),
+        *(f"  {line}" for line in neighbor_lines(card)),
         "",
         f"Made from {counted(card.n_measurements, 'measurement')} with seed {card.seed}; checkpoints "
         f"{', '.join(view.checkpoint_id for view in card.hypotheses)}.",
     ]
     return "\n".join(lines)
+
+
+def expected_sentence(card: ProposalCard) -> str:
+    """Say what outcome is expected, and how surely."""
+    low, high = card.interval
+    unit = f" {card.unit}" if card.unit else ""
+    cut = f" (cut at the range of {card.outcome})" if card.is_cut else ""
+    said = f"Expected {card.outcome}: {shown_mean(card):.3g}{unit}, between {low:.3g} and {high:.3g}"
+    return f"{said} with 90 % probability{cut}."
+
+
+def shown_mean(card: ProposalCard) -> float:
+    """Return the mean as it is shown: within the range of the outcome."""
+    low, high = card.interval
+    return min(max(card.mean, low), high) if card.is_cut else card.mean
+
+
+def hypothesis_lines(card: ProposalCard) -> list[str]:
+    """Return one line for every hypothesis."""
+    unit = f" {card.unit}" if card.unit else ""
+    return [_view_text(view, unit) for view in card.hypotheses]
+
+
+def neighbor_lines(card: ProposalCard) -> list[str]:
+    """Return one line for every past experiment near by."""
+    unit = f" {card.unit}" if card.unit else ""
+    return [_neighbor_text(neighbor, card.outcome, unit) for neighbor in card.neighbors]
+
+
+def value_text(value: Any) -> str:
+    """Write a value of a parameter."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _settings(proposal: ProposalRow, spec: CampaignSpec) -> tuple[Setting, ...]:
@@ -231,13 +259,9 @@ def _views(proposal: ProposalRow) -> tuple[HypothesisView, ...]:
     return tuple(sorted(views, key=lambda view: -view.weight))
 
 
-def _value_text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
 def _setting_text(setting: Setting) -> str:
-    edited = "" if setting.proposed is None else f"   (proposed: {_value_text(setting.proposed)})"
-    return f"{setting.name}: {_value_text(setting.value)} {setting.unit}".rstrip() + edited
+    edited = "" if setting.proposed is None else f"   (proposed: {value_text(setting.proposed)})"
+    return f"{setting.name}: {value_text(setting.value)} {setting.unit}".rstrip() + edited
 
 
 def _view_text(view: HypothesisView, unit: str) -> str:
@@ -247,7 +271,7 @@ def _view_text(view: HypothesisView, unit: str) -> str:
 
 
 def _neighbor_text(neighbor: Neighbor, outcome: str, unit: str) -> str:
-    changes = ", ".join(f"{name} {_value_text(value)}" for name, value in neighbor.changes.items())
+    changes = ", ".join(f"{name} {value_text(value)}" for name, value in neighbor.changes.items())
     said = f"with {changes}" if changes else "the same configuration"
     return (
         f"{neighbor.measurement_id}: {outcome} {neighbor.outcome:.3g}{unit}, {said} (distance {neighbor.distance:.2f})"
