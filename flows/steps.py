@@ -6,6 +6,7 @@ Flows pass the campaign's file, which is what a deployment can hold; steps in on
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import prefect
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from discovery.errors import StoreLockedError
+from discovery.errors import DiscoveryError, StoreLockedError
 from discovery.session import Campaign
 from flows.artifacts import TrainingProgress
 from flows.progress import CycleSummary, TrainingStep, tell
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from discovery.belief.records import BeliefSummary
     from discovery.meta.refine import RefineResult
-    from discovery.session import ReviewReport
+    from discovery.review import Verdict
+    from discovery.session import DecisionReport, ReviewReport
     from discovery.store import IngestReport, TrialRow
 
 LOCK_RETRIES, LOCK_PAUSE_S = 5, 10
@@ -87,6 +89,23 @@ def ask_step(file: str, device: str, go_on: bool = False) -> pd.DataFrame:
 def review_step(file: str, device: str, auto_approve: bool) -> ReviewReport:
     """Approve what nobody is asked about, and let go stale what nobody decided about."""
     return opened(file, device).review_pending(auto_approve)
+
+
+@task(
+    name="write decisions",
+    retries=LOCK_RETRIES,
+    retry_delay_seconds=LOCK_PAUSE_S,
+    retry_condition_fn=is_locked,
+    cache_policy=NO_CACHE,
+)
+def decide_step(file: str, verdicts: Sequence[Verdict], reviewer: str) -> DecisionReport | str:
+    """Write what a person decided; returns in words what is wrong with it, where it cannot be written."""
+    try:
+        return opened(file).decide_all(verdicts, reviewer)
+    except StoreLockedError:
+        raise
+    except DiscoveryError as error:
+        return str(error)
 
 
 @task(

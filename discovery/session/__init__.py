@@ -6,6 +6,6 @@ and ingests results. Next in the tour: `discovery.ingest.readers` on the way in.
 
 from discovery.session.campaign import Campaign
 from discovery.session.progress import CampaignProgress
-from discovery.session.records import Replay, ReviewReport
+from discovery.session.records import Decision, DecisionReport, Replay, ReviewReport
 
-__all__ = ["Campaign", "CampaignProgress", "Replay", "ReviewReport"]
+__all__ = ["Campaign", "CampaignProgress", "Decision", "DecisionReport", "Replay", "ReviewReport"]
