@@ -97,11 +97,16 @@ class DeploymentPlan:
         return find_spec(f"flows.{self.flow}") is not None
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the flow's parameters, which the form of the pages is made of."""
+        """Return the JSON schema of the flow's parameters, which the form of the pages is made of.
+
+        The campaign file is as deployed: a run of one campaign cannot be made one of another file.
+        """
         from prefect.utilities.callables import parameter_schema
 
         flow = getattr(import_module(f"flows.{self.flow}"), self.flow)
         found: dict[str, Any] = parameter_schema(flow).model_dump(exclude_unset=True)
+        if "file" in self.parameters:
+            found["properties"]["file"] |= {"readOnly": True, "enum": [self.parameters["file"]]}
         return found
 
 

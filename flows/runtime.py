@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -169,32 +169,39 @@ def prefect_runtime(folder: Path, *, is_verbose: bool = False, server: EmbeddedS
     """
     configure(folder / ".prefect", is_verbose=is_verbose)
     if os.environ.get("PREFECT_API_URL"):
-        check_server()
-        yield
+        with named_server():
+            check_server()
+            yield
         return
     own = server or EmbeddedServer.start(Path(os.environ["PREFECT_HOME"]))
     try:
-        from prefect.settings import (
-            PREFECT_API_URL,
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-            PREFECT_LOGGING_TO_API_ENABLED,
-            temporary_settings,
-        )
-
         own.wait()
-        to_api = os.environ["PREFECT_LOGGING_TO_API_ENABLED"]
         # Heartbeats tell a server that watches over crashed runs. This one lives no longer than its runs, and ending
         # the thread that sends them costs a second per flow run.
-        with temporary_settings(
-            {
-                PREFECT_API_URL: own.url,
-                PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-                PREFECT_LOGGING_TO_API_ENABLED: to_api,
-            }
+        with _settings(
+            PREFECT_API_URL=own.url,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY=None,
+            PREFECT_LOGGING_TO_API_ENABLED=os.environ["PREFECT_LOGGING_TO_API_ENABLED"],
         ):
             yield
     finally:
         own.stop()
+
+
+def named_server() -> AbstractContextManager[object]:
+    """Let Prefect, which may be loaded already, speak to the server that the environment names."""
+    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
+    return _settings(**{name: os.environ[name] for name in names if os.environ.get(name)})
+
+
+def _settings(**values: str | None) -> AbstractContextManager[object]:
+    """Set settings of Prefect by their names while a body runs."""
+    from prefect import settings
+
+    changed: AbstractContextManager[object] = settings.temporary_settings(
+        {getattr(settings, name): value for name, value in values.items()}
+    )
+    return changed
 
 
 def check_server() -> None:

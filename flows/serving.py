@@ -17,7 +17,7 @@ from typing import Self
 from uuid import UUID
 
 from discovery.errors import ConfigurationError
-from flows.runtime import ServerChild, configure
+from flows.runtime import ServerChild, check_server, configure, named_server
 from flows.server import HOST, listen
 
 PORT = 4200
@@ -81,7 +81,9 @@ def serving(folder: Path, host: str = HOST, port: int = PORT) -> Iterator[None]:
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "true")  # the logs of a run belong on its page
     configure(folder / ".prefect", is_verbose=True)
     if os.environ.get("PREFECT_API_URL"):
-        yield
+        with named_server():
+            check_server()
+            yield
         return
     if os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
@@ -89,7 +91,8 @@ def serving(folder: Path, host: str = HOST, port: int = PORT) -> Iterator[None]:
     try:
         server.wait()
         os.environ["PREFECT_API_URL"] = server.url  # for the runs, too, which are processes of their own
-        yield
+        with named_server():
+            yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.stop()

@@ -8,12 +8,20 @@ import subprocess
 import sys
 import time
 
+import httpx
 import pytest
 
 from discovery.errors import DiscoveryError
-from flows.runtime import QUIET, EmbeddedServer, configure, prefect_runtime
+from flows.runtime import QUIET, EmbeddedServer, configure, prefect_runtime, server_fault
 
-OWN = ("PREFECT_HOME", "PREFECT_LOGGING_LEVEL", "PREFECT_API_URL", *QUIET)
+OWN = (
+    "PREFECT_HOME",
+    "PREFECT_LOGGING_LEVEL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL",
+    "PREFECT_API_URL",
+    "PREFECT_API_AUTH_STRING",
+    *QUIET,
+)
 PARENT = """
 import sys, time
 from pathlib import Path
@@ -52,10 +60,32 @@ def test_verbose_logs_and_the_users_settings_stay(clean, tmp_path):
 
 
 def test_a_server_of_the_user_is_used(clean, tmp_path):
-    """With PREFECT_API_URL set, no server of our own is started."""
+    """With PREFECT_API_URL set, no server of our own is started; one that is not there is named, without secrets."""
+    clean.setenv("PREFECT_API_URL", "http://ada:pass-1@127.0.0.1:1/api")
+    said = r"^The Prefect server at http://127\.0\.0\.1:1/api must answer; got .*Connection refused"
+    with pytest.raises(DiscoveryError, match=said), prefect_runtime(tmp_path):
+        pass
+    assert not (tmp_path / ".prefect").exists()
+
+
+def test_with_a_server_of_the_user_logs_go_to_its_pages(clean, tmp_path):
+    """Runs keep the user's home and log to the server; the terminal stays quiet unless asked."""
     clean.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
-    with prefect_runtime(tmp_path):
-        assert not (tmp_path / ".prefect").exists()
+    configure(tmp_path / ".prefect")
+    assert "PREFECT_HOME" not in os.environ
+    assert os.environ["PREFECT_LOGGING_TO_API_ENABLED"] == "true"
+    assert os.environ["PREFECT_LOGGING_LEVEL"] == "INFO"
+    assert os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] == "CRITICAL"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_does_not_let_us_in_says_what_to_set(clean, status):
+    """The sentence has the address and the setting, and neither name nor password."""
+    clean.setenv("PREFECT_API_URL", "http://ada:pass-1@lab:4200/api")
+    answer = httpx.Response(status, request=httpx.Request("GET", "http://ada:pass-1@lab:4200/api/x"))
+    said = str(server_fault(httpx.HTTPStatusError("http://ada:pass-1@lab", request=answer.request, response=answer)))
+    assert said.startswith(f"The Prefect server at http://lab:4200/api must let us in; it answered {status}")
+    assert "PREFECT_API_AUTH_STRING" in said and "ada" not in said and "pass-1" not in said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
