@@ -156,7 +156,7 @@ class Measurements(StorePart):
         parameters, outcomes = columns.parameters, columns.outcomes
         values = widen(rows, "configuration", list(parameters))
         if columns.held:
-            values = values.fillna(columns.held)
+            values = values.astype(object).fillna(columns.held)
         sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
         return pd.concat(
             [

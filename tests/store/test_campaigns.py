@@ -3,6 +3,7 @@
 import pytest
 
 from discovery.campaign import CampaignSpec
+from discovery.campaign.sharing import Sharing
 from discovery.errors import ConfigurationError, InputError, StatusError
 from discovery.store.campaigns import RESERVED_COLUMNS
 
@@ -71,3 +72,46 @@ def test_campaigns_are_listed_with_their_counts(store, check):
     store.add_measurements("lab", check({"temperature": [1.0], "ligand": ["A"], "yield": [5.0]}))
     listed = store.campaigns()
     assert listed[["campaign", "version", "n_measurements", "n_proposals"]].values.tolist() == [["lab", 1, 1, 0]]
+
+
+def test_a_version_says_who_made_it_and_what_differs(store, spec, monkeypatch):
+    """Every version keeps who registered it and, but for the first, what changed in it."""
+    monkeypatch.setenv("DISCOVERY_USER", "Ada")
+    store.register_campaign(_changed(spec, seed=1))
+    monkeypatch.setenv("DISCOVERY_USER", "Bea")
+    row = store.register_campaign(_changed(spec, seed=1, budget={"experiments": 9}))
+    first, second, third = store.versions("lab")
+    assert (second.changed_by, third.changed_by) == ("Ada", "Bea")
+    assert [[str(change) for change in version.changes] for version in (first, second, third)] == [
+        [],
+        ["seed: 0 -> 1"],
+        ["budget.experiments: 40 -> 9"],
+    ]
+    assert row == third == store.latest_version("lab")
+    assert store.latest_version("other") is None
+
+
+def test_changed_candidates_are_a_new_version(store, spec, tmp_path):
+    """The same file with another list behind it is another campaign; the same list again is none."""
+    listed = CampaignSpec.from_mapping({**spec.model_dump(exclude_none=True), "candidates": "list.csv"}, tmp_path)
+    (tmp_path / "list.csv").write_text("temperature,ligand\n10,A\n")
+    assert store.register_campaign(listed).version == store.register_campaign(listed).version == 2
+    (tmp_path / "list.csv").write_text("temperature,ligand\n10,B\n")
+    row = store.register_campaign(listed)
+    assert (row.version, [change.path for change in row.changes]) == (3, ["candidates"])
+
+
+def test_a_version_that_cannot_be_read_can_be_replaced(store, spec):
+    """A key that a later release refuses does not keep the campaign from going on with a file that it takes."""
+    with store.database.opened() as connection:
+        connection.execute("""UPDATE campaigns SET spec = '{"name": "lab", "gone": 1}', spec_hash = 'x'""")
+    (change,) = store.register_campaign(spec).changes
+    assert str(change) == "the file: version 1, which this release cannot read -> as it is now"
+
+
+def test_sharing_is_read_from_the_latest_version(store, spec):
+    """What a campaign says now counts; one that is not there says what the file's defaults say."""
+    assert (store.sharing("lab").share, store.sharing("lab").team) == ("team", "")
+    store.register_campaign(_changed(spec, share="private", team="red"))
+    assert (store.sharing("lab").share, store.sharing("lab").team) == ("private", "red")
+    assert store.sharing("nowhere") == Sharing("nowhere")
