@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from prefect import flow
+from prefect import flow, tags
 from pydantic import Field
 
 from discovery.errors import counted
@@ -18,6 +18,7 @@ from discovery.session import Campaign, CampaignProgress
 from discovery.session.happenings import note_stuck
 from discovery.session.leases import running
 from flows.adapt import adapt
+from flows.deployments import TAG
 from flows.events import tell_events
 from flows.experiment import experiment
 from flows.ingest import ingest
@@ -96,7 +97,7 @@ def campaign(
         LeaseError: If another process runs this campaign.
     """
     one, options = opened(file, device), RunOptions(file, cycles, auto_approve, device, go_on)
-    with running(one.store, one.name) as check:
+    with running(one.store, one.name) as check, tags(TAG, one.name):
         is_new = not options.is_over(one.progress())
         if is_new:
             meta_train(file, device)
