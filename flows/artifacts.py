@@ -52,11 +52,17 @@ def artifact_key(campaign: str, what: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{campaign}-{what}".lower()).strip("-")
 
 
-def publish_proposals(one: Campaign) -> str:
-    """Publish a campaign's proposals as a table; returns where it is."""
-    frames = CampaignFrames.read(one.spec, one.store)
+def publish_proposals(one: Campaign, frames: CampaignFrames | None = None) -> str:
+    """Publish a campaign's proposals as a table; returns where it is.
+
+    Args:
+        one: The campaign.
+        frames: Its tables, where they were read already.
+    """
+    frames = frames or CampaignFrames.read(one.spec, one.store)
     waiting = int((frames.proposals["status"] == "PROPOSED").sum())
-    said = f"Proposals of {one.name}; {waiting} wait for a decision." if waiting else f"Proposals of {one.name}."
+    said = f"Proposals, with {labeled(frames.outcome, frames.unit)} as predicted and as measured."
+    said += f" {waiting} wait for a decision." if waiting else ""
     made = create_table_artifact(
         key=artifact_key(one.name, "proposals"),
         table=proposal_rows(frames),
@@ -68,7 +74,7 @@ def publish_proposals(one: Campaign) -> str:
 def publish_models(one: Campaign, version_ids: Sequence[str]) -> None:
     """Publish a card about each checkpoint that a campaign uses."""
     models = one.store.models()
-    page = models_page(one.name, models[models["version_id"].isin(version_ids)])
+    page = models_page(models[models["version_id"].isin(version_ids)])
     _publish(one.name, page, elsewhere(one.name, page.topic))
 
 
@@ -79,7 +85,7 @@ def publish_cycle(one: Campaign, summary: CycleSummary) -> None:
     """
     forecast = one.forecast_if_cheap() if os.environ.get("PREFECT_API_URL") else None
     frames = CampaignFrames.read(one.spec, one.store)
-    places = {"proposals": publish_proposals(one)}
+    places = {"proposals": publish_proposals(one, frames)}
     for page in (progress_page(frames, forecast), hypotheses_page(frames), calibration_page(frames)):
         places[page.topic] = _publish(one.name, page, elsewhere(one.name, page.topic))
     page = PageText("cycles", cycle_headline(summary), cycle_markdown(summary))
@@ -134,10 +140,12 @@ def cycle_markdown(summary: CycleSummary) -> str:
 def _joined(row: Mapping[str, object], summary: CycleSummary) -> dict[str, object]:
     """Write prediction and standard deviation of a proposal in one cell, and its id without the campaign's name."""
     mean, sd = f"{summary.outcome}_pred", f"{summary.outcome}_sd"
-    cells = {name: value for name, value in row.items() if name != sd}
-    if mean in row:
-        cells[mean] = with_sd(row[mean], row[sd])
+    cells = {name: value for name, value in row.items() if name not in (mean, sd, "status", summary.outcome)}
     cells["proposal_id"] = str(row["proposal_id"]).removeprefix(f"{summary.campaign}-")
+    if mean in row:
+        cells[f"{summary.outcome} predicted"] = with_sd(row[mean], row[sd])
+    is_measured = row[summary.outcome] is not None
+    cells[summary.outcome] = row[summary.outcome] if is_measured else str(row.get("status", "-")).lower()
     return cells
 
 

@@ -26,7 +26,7 @@ from discovery.report.campaign import (
     ledger_grid,
 )
 from discovery.report.plots import best_plot, coverage_plot, weights_plot
-from discovery.report.style import labeled, number, seconds
+from discovery.report.style import number, seconds
 from discovery.session.stopping import amount
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def progress_page(frames: CampaignFrames, forecast: Forecast | None = None) -> P
         frames: The campaign.
         forecast: A forecast from exactly these measurements, where there is one.
     """
-    parts = [f"# {markdown.plain(frames.spec.name)}: progress", markdown.plain(campaign_headline(frames))]
+    parts = ["## Best so far"]
     if len(frames.outcomes):
         said = f"Measured {frames.outcome} and the best so far"
         parts += [markdown.image(best_plot(frames, forecast), said), markdown.grid_markdown(conditions_grid(frames))]
-    parts += ["### Cost and outlook", markdown.table(("", ""), cost_rows(frames), n_text=2)]
+    parts += ["### Cost and outlook", markdown.facts(cost_rows(frames))]
     if forecast is not None:
         from discovery.report.forecast import LIMITS, forecast_sentence
 
@@ -103,8 +103,8 @@ def hypotheses_page(frames: CampaignFrames) -> PageText:
     if weights is None:
         return PageText("hypotheses", "Nothing is known yet.", "Nothing is known yet.")
     last = weights.iloc[-1].sort_values(ascending=False)
-    headline = ", ".join(f"{name} {weight:.2f}" for name, weight in last.items())
-    parts = [f"# {markdown.plain(frames.spec.name)}: hypotheses"]
+    headline = ", ".join(f"{name} {weight:.2f}" for name, weight in last.items() if weight >= 0.005)
+    parts = ["## Hypotheses"]
     if len(weights) > 1:
         parts.append(markdown.image(weights_plot(weights), "Weight of each hypothesis over measurements seen"))
     parts += [markdown.grid_markdown(ledger_grid(frames)), markdown.plain(experience_words(frames))]
@@ -114,7 +114,7 @@ def hypotheses_page(frames: CampaignFrames) -> PageText:
 def calibration_page(frames: CampaignFrames) -> PageText:
     """Say whether predictions that were stored before the measurement came true as often as they said."""
     stored = frames.stored
-    title = f"# {markdown.plain(frames.spec.name)}: calibration"
+    title = "## Stated and observed"
     if BELIEF not in stored:
         nothing = "No prediction has been tested by a measurement yet."
         return PageText("calibration", nothing, f"{title}\n\n{nothing}")
@@ -123,8 +123,8 @@ def calibration_page(frames: CampaignFrames) -> PageText:
         (f"{100 * level:g} %", f"{100 * share:.0f} %", f"{round(share * len(pit))} of {len(pit)}")
         for level, share in ((level, metrics.coverage(pit, level)) for level in LEVELS)
     ]
-    share90 = metrics.coverage(pit, 0.9)
-    headline = f"{counted(round(share90 * len(pit)), 'outcome')} of {len(pit)} in their 90 % intervals."
+    n_inside = round(metrics.coverage(pit, 0.9) * len(pit))
+    headline = f"{n_inside} of {counted(len(pit), 'outcome')} lay in the 90 % intervals stated for them."
     parts = [
         title,
         markdown.plain(drift_sentence(drift(stored[BELIEF]))),
@@ -135,16 +135,15 @@ def calibration_page(frames: CampaignFrames) -> PageText:
     return PageText("calibration", headline, "\n\n".join(parts))
 
 
-def models_page(campaign: str, models: pd.DataFrame) -> PageText:
+def models_page(models: pd.DataFrame) -> PageText:
     """Describe the checkpoints in use: what they learned from, when, how well, and from which they were refined.
 
     Args:
-        campaign: Name of the campaign.
         models: Rows of `Store.models`, those in use.
     """
-    parts = [f"# {markdown.plain(campaign)}: models in use"]
+    parts = ["## Models in use"]
     parts += [model_card({str(name): value for name, value in row.items()}) for _, row in models.iterrows()]
-    headline = ", ".join(models["version_id"])
+    headline = f"{counted(len(models), 'model')} in use: {', '.join(models['hypothesis'])}."
     return PageText("models", headline, "\n\n".join(parts))
 
 
@@ -162,23 +161,22 @@ def model_card(row: Mapping[str, Any]) -> str:
         ("refined from", row["parent"] if isinstance(row["parent"], str) and row["parent"] else "-"),
         *((SCORES.get(name, name), number(value, 3)) for name, value in scores.items()),
     ]
-    return f"### {markdown.plain(row['hypothesis'])}\n\n{markdown.table(('', ''), facts, n_text=2)}"
+    return f"### {markdown.plain(row['hypothesis'])}\n\n{markdown.facts(facts)}"
 
 
 def proposal_rows(frames: CampaignFrames) -> list[dict[str, str]]:
-    """Return the campaign's proposals as text, newest cycle first: configuration, status, prediction, outcome."""
-    name, unit = frames.outcome, frames.unit
-    measured = frames.measured.drop_duplicates("proposal_id", keep="last").set_index("proposal_id")[name]
+    """Return the campaign's proposals as text, newest cycle first: status, prediction, outcome, configuration."""
+    measured = frames.measured.drop_duplicates("proposal_id", keep="last").set_index("proposal_id")[frames.outcome]
     newest = frames.proposals.sort_values(["cycle", "position"], ascending=[False, True], kind="stable").head(N_ROWS)
     return [
         {
             "proposal": str(row["proposal_id"]).removeprefix(f"{frames.spec.name}-"),
-            "status": str(row["status"]).lower(),
-            **{parameter: markdown.plain(number(row[parameter])) for parameter in frames.spec.parameter_names},
-            f"predicted {labeled(name, unit)}": with_sd(row["mean"], row["sd"]),
-            f"measured {labeled(name, unit)}": number(measured.get(row["proposal_id"])),
+            "status": "measured" if row["is_measured"] else str(row["status"]).lower(),
+            "predicted": with_sd(row["mean"], row["sd"]),
+            "measured": number(measured.get(row["proposal_id"])),
             "argued by": markdown.plain(str(row["argued_by"])),
             "chosen to": "learn" if row["is_exploring"] else "improve",
+            **{parameter: markdown.plain(number(row[parameter])) for parameter in frames.spec.parameter_names},
             "id": markdown.plain(str(row["proposal_id"])),
         }
         for _, row in newest.iterrows()

@@ -35,6 +35,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def facts(rows: Sequence[tuple[str, str]]) -> str:
+    """Return names and values as a list."""
+    return "\n".join(f"- {plain(name)}: **{plain(value)}**" for name, value in rows)
+
+
 def grid_markdown(grid: Grid) -> str:
     """Return a table of the report with its title and note."""
     parts = [f"### {plain(grid.title)}", table(grid.columns, grid.rows, grid.n_text)]

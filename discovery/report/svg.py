@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 
 from discovery.report.style import number
 
-WIDTH, HEIGHT = 760, 300
+WIDTH, HEIGHT = 720, 300  # fits beside what Prefect shows to the right of a page
 LEFT, RIGHT, TOP, BOTTOM = 62, 16, 34, 46  # room around the plot for titles, tick labels and the legend
 N_TICKS = 6
 LETTER = 6.6  # width of a letter of the legend
