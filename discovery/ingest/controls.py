@@ -26,13 +26,15 @@ def find_controls(frame: pd.DataFrame, spec: CampaignSpec) -> np.ndarray:
     """Return which rows are controls: `control` holds a name, which is neither a number nor a word for no.
 
     Returns:
-        Shape `n`, bool; all false where a parameter or an outcome is called `control`.
+        Shape `n`, bool; all false where a parameter or an outcome is called `control`. A row that names a trial is none:
+        it is what an adapter reported.
     """
     if CONTROL not in frame or CONTROL in (*spec.parameter_names, *spec.outcome_names):
         return np.zeros(len(frame), dtype=bool)
     texts = frame[CONTROL].map(_name)
     is_number = pd.to_numeric(texts, errors="coerce").notna()
-    return ((texts != "") & ~texts.str.casefold().isin(NO) & ~is_number).to_numpy(dtype=bool)
+    is_trial = ~is_blank(frame["trial_id"]) if "trial_id" in frame else np.zeros(len(frame), dtype=bool)
+    return ((texts != "") & ~texts.str.casefold().isin(NO) & ~is_number).to_numpy(dtype=bool) & ~is_trial
 
 
 def read_controls(rows: pd.DataFrame, spec: CampaignSpec) -> tuple[tuple[ControlReading, ...], list[RejectedRow]]:

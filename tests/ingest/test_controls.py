@@ -48,6 +48,12 @@ def test_a_row_that_names_a_proposal_is_no_control():
     assert (checked.n_controls, len(checked.frame)) == (0, 0)
 
 
+def test_what_an_adapter_reports_is_no_control():
+    """A laboratory may say `control: passed` of a trial; its result lands."""
+    checked = check({"control": "passed", "trial_id": "lab-c001-00-t1", "proposal_id": "lab-c001-00"})
+    assert (len(checked.frame), checked.n_controls, checked.rejected) == (1, 0, ())
+
+
 @pytest.mark.parametrize("word", ["no", "No", "-", "false", "0", 0, 12.5, False, None, "  "])
 def test_words_for_no_and_numbers_name_no_control(word):
     """A column that was called `control` for other reasons is provenance, as before."""
