@@ -26,8 +26,8 @@ def find_controls(frame: pd.DataFrame, spec: CampaignSpec) -> np.ndarray:
     """Return which rows are controls: `control` holds a name, which is neither a number nor a word for no.
 
     Returns:
-        Shape `n`, bool; all false where a parameter or an outcome is called `control`. A row that names a trial is none:
-        it is what an adapter reported.
+        Shape `n`, bool; all false where a parameter or an outcome is called `control`. A row that names a trial is what
+        an adapter reported, and none.
     """
     if CONTROL not in frame or CONTROL in (*spec.parameter_names, *spec.outcome_names):
         return np.zeros(len(frame), dtype=bool)
