@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def ingest(
     file: FileArgument,
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="CSV, Parquet or JSON lines.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="CSV, Excel, Parquet or JSON lines.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Take results into the store.
@@ -40,9 +40,11 @@ def ingest(
     if as_json:
         print_json({**asdict(report), "rejected": [asdict(cell) for cell in rejected], "reason": progress.reason})
     else:
+        controls = f", {counted(report.n_controls, 'control')} kept aside" if report.n_controls else ""
         say(
             f"{counted(report.n_added, 'measurement')} added, {report.n_duplicates} known already, "
-            f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet. {progress.reason}"
+            f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet{controls}. "
+            f"{progress.reason}"
         )
         if rejected:
             say("Correct what is rejected in the file and ingest it again: only what is new lands.")

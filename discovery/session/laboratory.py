@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from discovery.experiments import Adapter, adapter_for, carry_out
 from discovery.ingest import check_rows, read_rows
 from discovery.session.base import CampaignPart
+from discovery.session.controls import keep_controls
 from discovery.session.happenings import note_results
 from discovery.session.results import link_by_key, reported_rows
 from discovery.store import IngestReport, TrialRow
@@ -71,10 +72,10 @@ class Laboratory(CampaignPart):
         """Take results, also of configurations that nobody proposed.
 
         Rows that name a proposal are linked to it, whatever became of it; rows that name none are linked to the
-        proposal of their configuration where there is one.
+        proposal of their configuration where there is one. What was read in controls is kept beside them.
 
         Args:
-            results: A CSV, Parquet or JSON-lines file, or a DataFrame.
+            results: A CSV, Excel, Parquet or JSON-lines file, or a DataFrame.
             source: Where they come from, for the records; default the file's name.
 
         Raises:
@@ -93,5 +94,6 @@ class Laboratory(CampaignPart):
             if not self.spec.acquisition.allow_replicates:
                 checked = link_by_key(checked, self.store.proposals(self.name))
             report = self.store.add_measurements(self.name, checked, source or "")
+            keep_controls(self.store, self.name, checked)
             note_results(self, report)
         return report

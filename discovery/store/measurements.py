@@ -125,6 +125,7 @@ class Measurements(StorePart):
             n_rejected=checked.n_rejected,
             measurement_ids=tuple(landed["measurement_id"]),
             n_pending=checked.n_pending,
+            n_controls=checked.n_controls,
             n_out_of_range=checked.n_out_of_range,
             n_unproposed=int((landed["status"] != ProposalStatus.APPROVED).sum()),
         )

@@ -92,6 +92,7 @@ class IngestReport:
         n_pending: Rows that are not measured yet.
         n_out_of_range: Rows that landed with an outcome outside its declared range.
         n_unproposed: Rows that landed and answer no approved proposal.
+        n_controls: Rows that are controls and were read; they are no measurements.
     """
 
     n_added: int
@@ -101,6 +102,7 @@ class IngestReport:
     n_pending: int = 0
     n_out_of_range: int = 0
     n_unproposed: int = 0
+    n_controls: int = 0
 
 
 @dataclass(frozen=True)
