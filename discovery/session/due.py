@@ -41,7 +41,8 @@ class CampaignFacts:
         laboratory: The type of its experiment; empty where results come by themselves.
         n_reported: Trials that have reported and are not ingested.
         n_unstarted: Approved proposals without a trial.
-        n_left: Running trials without a report that nobody holds.
+        n_left: Running trials without a report whose owner was cut off.
+        n_awaited: Running trials that the laboratory has, and that anybody may ask after.
         n_failed: Trials that ended without a result since the last measurement.
         batch_size: Proposals of one cycle.
         is_unrefined: Whether it has ended and could teach the next ones, and has not.
@@ -58,6 +59,7 @@ class CampaignFacts:
     n_reported: int = 0
     n_unstarted: int = 0
     n_left: int = 0
+    n_awaited: int = 0
     n_failed: int = 0
     batch_size: int = 1
     is_unrefined: bool = False
@@ -75,7 +77,9 @@ class CampaignFacts:
         """Stands for the state it is in: whoever was woken for it once need not be woken for it again."""
         p = self.progress
         numbers = (p.cycle, p.n_measurements, p.n_budget, p.n_open, p.n_waiting, self.n_reported, self.n_unstarted)
-        return "-".join(map(str, (*numbers, self.n_left, int(self.is_finished), p.ended_by or "going-on")))
+        return "-".join(
+            map(str, (*numbers, self.n_left, self.n_awaited, int(self.is_finished), p.ended_by or "going-on"))
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Due:
     """Something that is to be done.
 
     Attributes:
-        what: `ingest`, `finish`, `refine`, `approve`, `propose`, `experiment`, `poll` or `decide`.
+        what: `ingest`, `finish`, `refine`, `approve`, `propose`, `experiment`, `resume`, `poll` or `decide`.
         text: Why, in a few words.
     """
 
@@ -127,8 +131,10 @@ def what_is_due(facts: CampaignFacts) -> tuple[Due, ...]:
         due.append(Due("propose", "nothing is proposed"))
     if facts.laboratory and facts.n_unstarted:
         due.append(Due("experiment", f"{counted(facts.n_unstarted, 'approved proposal')} not begun"))
-    if facts.laboratory not in ("", "manual") and facts.n_left:
-        due.append(Due("poll", f"{counted(facts.n_left, 'trial')} to be asked after or taken up again"))
+    if facts.laboratory and facts.n_left:
+        due.append(Due("resume", f"{counted(facts.n_left, 'trial')} cut off"))
+    if facts.laboratory not in ("", "manual") and facts.n_awaited:
+        due.append(Due("poll", f"{counted(facts.n_awaited, 'trial')} to be asked after"))
     return tuple(due)
 
 
@@ -139,6 +145,7 @@ def read_facts(campaign: Campaign) -> CampaignFacts:
         progress, book = campaign.progress(), ProposalBook.read(store, name)
         trials, row, leases = store.trials(name), store.campaign(name), store.leases()
         models, measured = store.models(), campaign.measurements()
+    is_let_go = let_go(trials)
     is_reported = (trials["status"] == TrialStatus.RUNNING) & trials["reported_at"].notna()
     held = leases[(leases["name"] == lease_name(name)) & ~leases["is_free"]]["owner"]
     failed = _failed_since(trials, measured)
@@ -151,7 +158,8 @@ def read_facts(campaign: Campaign) -> CampaignFacts:
         laboratory=spec.experiment.type if spec.experiment is not None else "",
         n_reported=int(is_reported.sum()),
         n_unstarted=int((~book.to_run["proposal_id"].isin(_under_way(trials))).sum()),
-        n_left=int(trials_left(trials).sum()),
+        n_left=int((is_let_go & (trials["error"] == "")).sum()),
+        n_awaited=int((is_let_go & (trials["error"] != "")).sum()),
         n_failed=len(failed),
         batch_size=spec.acquisition.batch_size,
         is_unrefined=is_finished and _is_teaching(campaign, progress) and not _has_taught(models, name),
@@ -161,8 +169,11 @@ def read_facts(campaign: Campaign) -> CampaignFacts:
     )
 
 
-def trials_left(trials: pd.DataFrame) -> pd.Series:
-    """Return which trials (`Store.trials`) run, have not reported, and are held by nobody any more."""
+def let_go(trials: pd.DataFrame) -> pd.Series:
+    """Return which trials (`Store.trials`) run, have not reported, and are held by nobody any more.
+
+    Where the laboratory has the trial, its `error` says what it waits for; where its owner was cut off, it is empty.
+    """
     import pandas as pd
 
     is_open = (trials["status"] == TrialStatus.RUNNING) & trials["reported_at"].isna()

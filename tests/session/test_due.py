@@ -35,8 +35,9 @@ def due(one: CampaignFacts) -> list[str]:
         ({"n_open": 2, "n_waiting": 2}, {}, ["approve"]),
         ({"n_open": 2}, {"laboratory": "table", "n_unstarted": 2}, ["experiment"]),
         ({"n_open": 2}, {"n_unstarted": 2}, []),
-        ({"n_open": 2}, {"laboratory": "http", "n_left": 2}, ["poll"]),
-        ({"n_open": 2}, {"laboratory": "manual", "n_left": 2}, []),
+        ({"n_open": 2}, {"laboratory": "http", "n_awaited": 2}, ["poll"]),
+        ({"n_open": 2}, {"laboratory": "manual", "n_awaited": 2}, []),
+        ({"n_open": 2}, {"laboratory": "manual", "n_left": 2}, ["resume"]),
         ({"n_open": 2}, {"laboratory": "table", "n_reported": 1}, ["ingest"]),
         ({"is_finished": True}, {}, ["finish"]),
         ({"is_finished": True, "n_open": 1}, {"is_finished": True, "n_unstarted": 1, "laboratory": "table"}, []),
@@ -82,15 +83,18 @@ def test_every_state_has_a_signature_of_its_own(make_campaign):
     assert read_facts(campaign).signature == seen[-1]
 
 
-def test_a_trial_that_was_left_alone_is_found(make_campaign):
-    """A running trial counts as left when its process is gone; one that somebody holds does not."""
+def test_a_trial_that_was_cut_off_is_found(make_campaign):
+    """A running trial is taken up when its process is gone, and asked after when it was handed to the laboratory."""
     campaign = make_campaign()
     first, second = campaign.ask()["proposal_id"]
     campaign.review_pending()
     campaign.store.start_trial(first, "table", GONE)
     campaign.store.start_trial(second, "table", "elsewhere:1")
     found = read_facts(campaign)
-    assert (found.n_left, found.n_unstarted, due(found)) == (1, 0, ["poll"])
+    assert (found.n_left, found.n_awaited, found.n_unstarted, due(found)) == (1, 0, 0, ["resume"])
+    campaign.store.release_trials({f"{second}-t1": "asked the robot"}, "elsewhere:1")
+    found = read_facts(campaign)
+    assert (found.n_left, found.n_awaited, due(found)) == (1, 1, ["resume", "poll"])
 
 
 @pytest.mark.parametrize(("owner", "runner"), [("elsewhere:1", "elsewhere:1"), (GONE, "")])
