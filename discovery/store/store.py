@@ -18,6 +18,7 @@ from discovery.store.corrections import Corrections
 from discovery.store.evidence import Evidence
 from discovery.store.leases import Leases
 from discovery.store.models import Models
+from discovery.store.orphans import Orphans
 from discovery.store.outbox import Outbox
 from discovery.store.proposals import Proposals
 from discovery.store.transfer import Transfer, restore
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "discovery.duckdb"
 
 
-class Store(Campaigns, Corrections, Proposals, Trials, Evidence, Models, Leases, Outbox, Transfer):
+class Store(Campaigns, Corrections, Proposals, Trials, Evidence, Models, Leases, Outbox, Orphans, Transfer):
     """One DuckDB file with everything that a laboratory remembers; made and migrated on first use.
 
     Holds no connection between calls, so it may be kept, passed to threads and pickled.
