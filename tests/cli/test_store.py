@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pandas as pd
 import pytest
 
 from discovery.cli import doctor
+from discovery.ingest import arrivals
 from discovery.store import Store
 
 
@@ -71,6 +75,41 @@ def test_doctor_finds_a_trial_that_was_left_alone(cli, write, folder):
     Store(folder / "discovery.duckdb").start_trial(proposal, "table", "elsewhere:1", lease_s=-1.0)
     answer = cli("doctor", file)
     assert answer.code == 1 and "WRONG  trials: 1 of lab" in answer.out
+
+
+def test_doctor_finds_what_was_left_behind_and_repairs_what_is_safe(cli, write, folder, monkeypatch):
+    """A dead owner's lease, a file in the inbox and a stale proposal are found; --repair settles them and says so."""
+    monkeypatch.setattr(arrivals, "SETTLE_S", 0.01)
+    file = write(inbox="inbox", review={"mode": "required", "timeout": "1s"})
+    cli("propose", file)
+    store = Store(folder / "discovery.duckdb")
+    store.take_lease("campaign:lab", f"{socket.gethostname()}:4194304", 3600)
+    (folder / "inbox").mkdir()
+    (folder / "inbox" / "a.csv").write_text("catalyst,temperature,yield\nXPhos,40,24\n")
+    time.sleep(1.1)
+    found = {finding["check"]: finding for finding in cli("doctor", file, "--json").json if not finding["is_fine"]}
+    assert set(found) == {"lease", "proposals", "inbox"}
+    assert found["lease"]["command"] == "discovery doctor --repair"
+    assert found["inbox"]["command"] == f"discovery watch {file} --once"
+    answer = cli("doctor", file, "--repair", "--json")
+    assert answer.code == 0
+    assert {finding["check"] for finding in answer.json if finding["is_repaired"]} == {"lease", "stale", "inbox"}
+    assert len(store.measurements("lab")) == 1 and set(store.proposals("lab")["status"]) == {"STALE"}
+    assert "FIXED" not in cli("doctor", file, "--repair").out
+
+
+def test_doctor_says_who_is_at_work(cli, stored, folder):
+    """A lease that somebody holds is no fault."""
+    Store(folder / "discovery.duckdb").take_lease("campaign:lab", "elsewhere:1", 3600)
+    answer = cli("doctor", stored)
+    assert answer.code == 0 and "elsewhere:1 holds the campaign lab since" in answer.out
+
+
+def test_doctor_names_checkpoint_files_that_no_version_uses(cli, stored, folder):
+    """A file that a killed training left is named; it is no fault."""
+    (folder / "models" / "history-left.json").write_text("{}")
+    answer = cli("doctor", stored)
+    assert answer.code == 0 and "history-left.json. They may be deleted." in answer.out
 
 
 def test_doctor_finds_a_store_that_is_missing(cli, folder):
