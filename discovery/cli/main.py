@@ -22,6 +22,7 @@ from discovery.cli import (
     doctor,
     evaluations,
     forecasts,
+    inbox,
     measurements,
     models,
     proposals,
@@ -52,6 +53,8 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "export": store.export,
     "backup": store.backup,
     "restore": store.restore,
+    "watch": inbox.watch,
+    "sweep": inbox.sweep,
     "doctor": doctor.doctor,
 }
 
