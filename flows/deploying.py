@@ -73,7 +73,7 @@ def deploy(campaigns: Sequence[CampaignFile], options: DeployOptions) -> list[De
     with _talking() as client:
         ui_url = pages_url()
         server = _Server(client, ui_url, options.pool)
-        plans = [plan for one in campaigns for plan in campaign_plans(one, ui_url) if plan.exists]
+        plans = [plan for one in campaigns for plan in campaign_plans(one, ui_url)]
         found = {plan.full_name: server.find(plan.full_name) for plan in plans}
         _check_names(plans, found)
         if options.pool:
@@ -138,8 +138,6 @@ class _Server:
     def sweep(self, store: Path, members: Sequence[CampaignFile], options: DeployOptions) -> list[Deployed]:
         """Let a store be swept, for these campaigns and for those that were deployed earlier."""
         plan, done = sweep_plan(store, members, options.every_s), []
-        if not plan.exists:
-            return []
         before = self.find(plan.full_name)
         left = [file for file in _swept(before) if file not in plan.parameters["files"]]
         if options.prune:

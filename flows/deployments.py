@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -91,20 +90,17 @@ class DeploymentPlan:
         """Where the flow is imported from: a module, so that it is found wherever the package is installed."""
         return f"flows.{self.flow}.{self.flow}"
 
-    @property
-    def exists(self) -> bool:
-        """Whether there is such a flow."""
-        return find_spec(f"flows.{self.flow}") is not None
-
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the flow's parameters, which the form of the pages is made of.
 
-        The campaign file is as deployed: a run of one campaign cannot be made one of another file.
+        The campaign file is as deployed: a run of one campaign cannot be made one of another file. A name that is no
+        parameter is refused, as everything else that the flow would not take.
         """
         from prefect.utilities.callables import parameter_schema
 
         flow = getattr(import_module(f"flows.{self.flow}"), self.flow)
         found: dict[str, Any] = parameter_schema(flow).model_dump(exclude_unset=True)
+        found["additionalProperties"] = False
         if "file" in self.parameters:
             found["properties"]["file"] |= {"readOnly": True, "enum": [self.parameters["file"]]}
         return found

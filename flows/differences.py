@@ -21,13 +21,13 @@ def differences(plan: DeploymentPlan, found: DeploymentResponse, pool: str | Non
     limit = found.global_concurrency_limit
     wanted = content(plan)
     present = {
-        **{name: getattr(found, name) for name in wanted},
         "tags": sorted(found.tags),
         "concurrency_limit": limit.limit if limit else None,
         "concurrency_options": {"collision_strategy": _strategy(found.concurrency_options)},
         "pull_steps": found.pull_steps or [],
         "path": found.path or None,
     }
+    present |= {name: getattr(found, name) for name in wanted.keys() - present.keys()}
     change = {name: value for name, value in wanted.items() if present[name] != value}
     if _kept(found) != _schedule(plan):
         change["schedules"] = [] if _schedule(plan) is None else [{"schedule": schedule_of(plan), "active": True}]
