@@ -139,14 +139,14 @@ def cycle_markdown(summary: CycleSummary) -> str:
 
 def _joined(row: Mapping[str, object], summary: CycleSummary) -> dict[str, object]:
     """Write prediction and standard deviation of a proposal in one cell, and its id without the campaign's name."""
-    mean, sd = f"{summary.outcome}_pred", f"{summary.outcome}_sd"
-    cells = {name: value for name, value in row.items() if name not in (mean, sd, "status", summary.outcome)}
-    cells["proposal_id"] = str(row["proposal_id"]).removeprefix(f"{summary.campaign}-")
-    if mean in row:
-        cells[f"{summary.outcome} predicted"] = with_sd(row[mean], row[sd])
-    is_measured = row[summary.outcome] is not None
-    cells[summary.outcome] = row[summary.outcome] if is_measured else str(row.get("status", "-")).lower()
-    return cells
+    mean, sd, measured = f"{summary.outcome}_pred", f"{summary.outcome}_sd", row[summary.outcome]
+    hidden = {"proposal_id", mean, sd, "status", summary.outcome}
+    return {
+        "proposal": str(row["proposal_id"]).removeprefix(f"{summary.campaign}-"),
+        "predicted": with_sd(row[mean], row[sd]),
+        "measured": str(row["status"]).lower() if measured is None else measured,
+        **{name: value for name, value in row.items() if name not in hidden},
+    }
 
 
 def _publish(campaign: str, page: PageText, places: Sequence[tuple[str, str]]) -> str:

@@ -193,8 +193,9 @@ def with_sd(mean: object, sd: object) -> str:
     middle, spread = float(str(mean)), float(str(sd))
     if not (np.isfinite(middle) and np.isfinite(spread)) or spread <= 0:
         return number(middle)
-    digits = 1 - int(np.floor(np.log10(spread)))
-    return f"{middle:.{digits}f} ± {spread:.{digits}f}" if 0 <= digits <= 6 else f"{middle:.3g} ± {spread:.2g}"
+    digits = max(0, 1 - int(np.floor(np.log10(spread))))
+    is_short = digits <= 6 and abs(middle) < 1e6
+    return f"{middle:.{digits}f} ± {spread:.{digits}f}" if is_short else f"{middle:.3g} ± {spread:.2g}"
 
 
 def links(places: Sequence[tuple[str, str]]) -> str:

@@ -37,7 +37,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1
 
 def facts(rows: Sequence[tuple[str, str]]) -> str:
     """Return names and values as a list."""
-    return "\n".join(f"- {plain(name)}: **{plain(value)}**" for name, value in rows)
+    return "\n".join(f"- **{plain(name)}:** {plain(value)}" for name, value in rows)
 
 
 def grid_markdown(grid: Grid) -> str:

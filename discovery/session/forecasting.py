@@ -88,13 +88,13 @@ class Forecasting(Learning):
     def forecast_if_cheap(self) -> Forecast | None:
         """Return a quick forecast, kept like any other; None where it would take long, or nothing is left to forecast.
 
-        How long it takes is known from the last one: after one that took long there are none until somebody asks.
+        How long it takes is known from earlier ones: after two that took long there are none until somebody asks.
         """
-        known, progress = self.forecasts(), self.progress()
+        known, progress = self.forecasts()[-2:], self.progress()
         is_over = progress.is_finished or progress.n_measurements >= progress.n_budget
         if is_over or not progress.n_measurements:
             return None
-        if known and known[-1].seconds * FEW_WORLDS > CHEAP_S * known[-1].n_draws:
+        if len(known) == 2 and min(one.seconds / one.n_draws for one in known) * FEW_WORLDS > CHEAP_S:
             return None
         try:
             return self.forecast(n_draws=FEW_WORLDS)

@@ -15,8 +15,22 @@ SUMMARY = CycleSummary(
     outcome="yield",
     unit="%",
     proposals=(
-        {"proposal_id": "a", "ligand": "x|y", "yield": 81.0},
-        {"proposal_id": "b", "ligand": "z", "yield": None},
+        {
+            "proposal_id": "Lab_1-a",
+            "ligand": "x|y",
+            "yield_pred": 80.2,
+            "yield_sd": 3.1,
+            "status": "APPROVED",
+            "yield": 81.0,
+        },
+        {
+            "proposal_id": "Lab_1-b",
+            "ligand": "z",
+            "yield_pred": 70.0,
+            "yield_sd": 12.0,
+            "status": "APPROVED",
+            "yield": None,
+        },
     ),
     best=92.5,
     weights={"history": 0.8},
@@ -32,11 +46,14 @@ def test_keys_are_what_prefect_accepts(campaign):
 
 
 def test_a_cycle_becomes_a_table():
-    """The page of a cycle has its proposals as a table, the best so far and the weights; bars are escaped."""
+    """The page of a cycle has its proposals as a table, the best so far and the weights; bars are escaped.
+
+    What is not measured yet shows its status.
+    """
     text = cycle_markdown(SUMMARY)
     assert "3 of 6 experiments are measured. Best yield (%) so far: 92.5." in text
-    assert "| proposal_id | ligand | yield |" in text
-    assert r"| a | x\|y | 81 |" in text and "| b | z | - |" in text
+    assert "| proposal | predicted | measured | ligand |" in text
+    assert r"| a | 80.2 ± 3.1 | 81 | x\|y |" in text and "| b | 70 ± 12 | approved | z |" in text
     assert "- history: 0.800" in text
 
 

@@ -1,0 +1,63 @@
+"""The plots of a campaign: what was measured lies where it was, and bands hold what they say."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from discovery.report.plots import best_plot, coverage_plot, weights_plot
+from discovery.report.svg import BOTTOM, TOP
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def corners(svg: str, tag: str, i: int = 0) -> np.ndarray:
+    """Return the corners of one line or polygon of the plot. Shape `n x 2`."""
+    found = ElementTree.fromstring(svg).findall(f"./{SVG}g/{SVG}{tag}")
+    return np.array([[float(value) for value in pair.split(",")] for pair in found[i].attrib["points"].split()])
+
+
+def test_every_measurement_is_a_dot_and_the_best_never_falls(frames):
+    """Three measurements are three dots; the line of the best so far goes up and stays up."""
+    svg = best_plot(frames)
+    assert len(ElementTree.fromstring(svg).findall(f"./{SVG}g/{SVG}circle")) == 3
+    heights = corners(svg, "polyline")[:, 1]
+    assert (np.diff(heights) <= 0).all() and heights[0] > heights[-1]
+
+
+def test_a_forecast_goes_on_from_the_last_measurement(frames):
+    """The band begins at the last experiment with the best so far and ends where the forecast ends."""
+    quantiles = {"0.1": (72.5, 72.5, 74.0), "0.5": (72.5, 75.0, 80.0), "0.9": (72.5, 80.0, 90.0)}
+    forecast = SimpleNamespace(n_measured=3, n_experiments=2, best=72.5, best_after=quantiles)
+    svg = best_plot(frames, forecast)
+    band, best = corners(svg, "polygon"), corners(svg, "polyline", 1)
+    assert band[0].tolist() == band[-1].tolist() == best[-1].tolist()
+    assert len(band) == 6 and band[:, 0].max() > best[:, 0].max()
+
+
+def test_weights_fill_the_plot():
+    """Weights sum to one: the first area begins at the bottom, the last one ends at the top."""
+    table = pd.DataFrame({"no_transfer": [0.2, 0.1], "history": [0.8, 0.9]}, index=[0, 4])
+    svg = weights_plot(table)
+    first, last = corners(svg, "polygon", 0), corners(svg, "polygon", 1)
+    assert (first[2:, 1] == 260 - BOTTOM).all() and (last[:2, 1] == TOP).all()
+    assert first[:2].tolist() == last[:1:-1].tolist()
+
+
+def test_the_band_of_calibration_is_binomial():
+    """With one outcome a calibrated forecaster may lie anywhere between the levels 0.05 and 0.95."""
+    from scipy.stats import binom
+
+    from discovery.report.plots import STATED
+
+    for n in (1, 12):
+        svg = coverage_plot(np.linspace(0.1, 0.9, n))
+        band = corners(svg, "polygon")
+        upper, lower = band[: len(STATED), 1], band[len(STATED) :, 1][::-1]
+        wanted = [binom.ppf(q, n, STATED) / n for q in (0.95, 0.05)]
+        height = (lower.max() - upper.min()) / (wanted[0].max() - wanted[1].min())
+        assert (lower - upper) / height == pytest.approx(wanted[0] - wanted[1], abs=0.01)
