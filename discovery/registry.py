@@ -82,6 +82,9 @@ ACQUISITIONS = {
 ADAPTERS = {
     "table": Entry("discovery.experiments.table:TableAdapter", "Looks outcomes up in a file of measurements."),
     "simulator": Entry("discovery.experiments.simulator:SimulatorAdapter", "Runs a simulator: a dry run."),
+    "manual": Entry("discovery.experiments.manual:ManualAdapter", "Writes sheets for people to fill in."),
+    "command": Entry("discovery.experiments.command:CommandAdapter", "Calls a program with a JSON file."),
+    "http": Entry("discovery.experiments.http:HttpAdapter", "Submits to a laboratory's web address and asks on."),
 }
 TABLES = {"learner": LEARNERS, "acquisition": ACQUISITIONS, "adapter": ADAPTERS}
 

@@ -9,7 +9,6 @@ from discovery.campaign.parameters import ContinuousParameter, MoleculeParameter
 from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
-from discovery.registry import ADAPTERS
 
 HYPOTHESES = ("no_transfer", "history", "deep_kernel", "pretrained")  # and one per simulator
 
@@ -38,9 +37,6 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         yield "objectives[0].goal", "goal match is", "Use maximize or minimize."
     if spec.acquisition.discrimination > 0:
         yield "acquisition.discrimination", "a discrimination above 0 is", "Leave it at 0."
-    if spec.experiment is not None and spec.experiment.type not in ADAPTERS:
-        advice = "Leave it out, and use `discovery propose` and `discovery ingest` by hand."
-        yield "experiment.type", f"{spec.experiment.type} is", advice
     for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
         if name not in HYPOTHESES and not name.startswith("simulator:"):
             yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", nearest(name, HYPOTHESES)

@@ -1,11 +1,15 @@
 """Promises of `discovery.campaign.supported`: what is not built is refused with its key, and nothing else is."""
 
+from typing import get_args
+
 import pytest
 
 from discovery.campaign import CampaignSpec, check_supported
+from discovery.campaign.laboratories import Experiment
 from discovery.campaign.supported import HYPOTHESES
 from discovery.errors import ConfigurationError, NotSupportedError
 from discovery.meta.train import AUTO_WEIGHTS
+from discovery.registry import ADAPTERS
 
 CONTINUOUS = {"name": "x", "type": "continuous", "bounds": [0, 1]}
 LOG = {"name": "l", "type": "continuous", "bounds": [0.1, 1], "scale": "log"}
@@ -39,9 +43,6 @@ NEEDS_POOL = [
         ({"objectives": [{"name": "y"}, {"name": "z"}]}, "objectives"),
         ({"objectives": [{"name": "y", "goal": "match", "target": 1}]}, "objectives[0].goal"),
         ({"acquisition": {"discrimination": 0.1}}, "acquisition.discrimination"),
-        ({"experiment": {"type": "manual"}}, "experiment.type"),
-        ({"experiment": {"type": "command", "command": ["run"]}}, "experiment.type"),
-        ({"experiment": {"type": "http", "url": "lab"}}, "experiment.type"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "mine"}]}, "hypotheses[1].name"),
         *[(changes, "constraints[0]") for changes in NEEDS_POOL],
     ],
@@ -73,6 +74,12 @@ def test_any_constraint_may_filter_a_product_of_lists():
     spec = build(parameters=[DISCRETE, {**DISCRETE, "name": "x"}], constraints=[CARDINALITY])
     assert spec.has_pool and spec.n_combinations == 9
     check_supported(spec)
+
+
+def test_every_kind_of_laboratory_has_an_adapter():
+    """What may stand under `experiment.type` can be done, and nothing else is in the table of adapters."""
+    kinds = {get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(get_args(Experiment)[0])}
+    assert kinds == set(ADAPTERS)
 
 
 def test_listed_molecules_pass():
