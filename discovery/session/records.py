@@ -60,6 +60,11 @@ class Decision:
         return f"{verb} on {self.decided_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{remark}"
 
     @property
+    def line(self) -> str:
+        """The decision in words behind the proposal's id."""
+        return f"{self.proposal_id} {self.sentence}"
+
+    @property
     def _changes(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.values.items())
 
