@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +13,16 @@ import typer
 
 from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
+from discovery.cli.sheets import check_sheet, write_proposals
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
 from discovery.errors import counted
+from discovery.settings import current_user
 
 if TYPE_CHECKING:
-    import pandas as pd
 
     from discovery.errors import StopAdvisedError
-    from discovery.session import Campaign
+    from discovery.session import Campaign, Decision
 
 ALL = "all"
 Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="More ids, or edited values.")]
@@ -28,7 +31,9 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Mo
 def propose(
     file: FileArgument,
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many; default the batch size.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to fill in.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--sheet", "--csv", metavar="FILE", help="Write a sheet to fill in: .csv or .xlsx.")
+    ] = None,
     carry_on: GoOn = False,
     device: DeviceOption = Device.AUTO,
     as_json: JsonFlag = False,
@@ -42,6 +47,8 @@ def propose(
     from discovery.session import Campaign
 
     campaign = Campaign.open(file, device=device)
+    if csv is not None:
+        check_sheet(campaign, csv)
     with progress_bar(verbose) as progress:
         campaign.meta_train(of_steps(progress))
     try:
@@ -51,7 +58,7 @@ def propose(
         return
     approved = campaign.review_pending().approved
     if csv is not None:
-        _write_sheet(campaign, proposals, csv)
+        write_proposals(campaign, proposals, csv)
     if as_json:
         ids = set(proposals["proposal_id"])
         now = campaign.proposals()
@@ -86,13 +93,6 @@ def _warnings(campaign: Campaign) -> tuple[str, ...]:
     return experience_sentences(fit) if fit is not None and fit.is_alarm else ()
 
 
-def _write_sheet(campaign: Campaign, proposals: pd.DataFrame, path: Path) -> None:
-    """Write proposals as the table that `ingest` reads: outcomes are left blank for the laboratory."""
-    sheet = proposals[["proposal_id", *campaign.spec.parameter_names]]
-    sheet.assign(**dict.fromkeys(campaign.spec.outcome_names, "")).to_csv(path, index=False)
-    note(f"Wrote {path}: fill in {', '.join(campaign.spec.outcome_names)}, then discovery ingest.")
-
-
 def review(
     file: FileArgument,
     more: Words = None,
@@ -100,10 +100,11 @@ def review(
     reject: Annotated[list[str] | None, typer.Option("--reject", metavar="ID", help="Reject; needs --reason.")] = None,
     edit: Annotated[str | None, typer.Option("--edit", metavar="ID", help="Approve with other values.")] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
-    reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides; default the user's name.")] = "",
+    remark: Annotated[str, typer.Option("--note", help="A remark that is kept with the decision.")] = "",
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides; default DISCOVERY_USER, else you.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Show proposals that wait, or decide about them.
+    """Show proposals that wait and who decided about the others, or decide.
 
     Examples: `--approve ID ID`, `--approve all`, `--reject ID --reason "too hot"`, `--edit ID temperature=60`.
     """
@@ -111,29 +112,54 @@ def review(
     from discovery.session import Campaign
 
     campaign = Campaign.open(file)
-    waiting = _waiting(campaign)
+    waiting = campaign.waiting()
     if not decisions:
         _show_waiting(campaign, waiting, file, as_json)
         return
-    who = reviewer or getpass.getuser()
-    decided = []
+    who, why = reviewer.strip() or current_user(), "; ".join(filter(None, (reason.strip(), remark.strip())))
+    named = [i for one in decisions for i in (waiting if one.proposal_id == ALL else [one.proposal_id])]
     with campaign.store.transaction():  # all decisions are made, or none
         for one in decisions:
             for proposal_id in waiting if one.proposal_id == ALL else [one.proposal_id]:
-                now = campaign.decide(proposal_id, one.verb, who, reason, dict(one.values) if one.values else None)
-                decided.append({"proposal_id": proposal_id, "status": str(now.status), "reviewer": who})
+                campaign.decide(proposal_id, one.verb, who, why, dict(one.values) if one.values else None)
+        decided = campaign.decisions(named)
+    _tell_prefect(campaign)
     if as_json:
-        print_json(decided)
-        return
-    for row in decided:
-        say(f"{row['proposal_id']} is {row['status']}.")
-    left = len(_waiting(campaign))
+        print_json(_plain_decisions(campaign, decided))
+    else:
+        _show_decided(campaign, decided, file)
+
+
+def _plain_decisions(campaign: Campaign, decided: Sequence[Decision]) -> list[dict[str, object]]:
+    """Return decisions for scripts."""
+    return [{**asdict(one), "status": str(campaign.store.proposal(one.proposal_id).status)} for one in decided]
+
+
+def _show_decided(campaign: Campaign, decided: Sequence[Decision], file: Path) -> None:
+    """Say what was decided just now, and what comes next."""
+    for one in decided:
+        say(f"{one.proposal_id} is {campaign.store.proposal(one.proposal_id).status}.")
+    left = len(campaign.waiting())
     if left:
         say(f"{counted(left, 'proposal')} to be decided.")
     else:
         progress = campaign.progress()
         go = f" Go on: {go_on(file, campaign.spec.experiment is None, progress.n_open)}"
         say("No proposal waits." + (f" {progress.reason}" if progress.is_finished else go))
+
+
+def _tell_prefect(campaign: Campaign) -> None:
+    """Tell a server what was decided, where one is named: the deployed campaign goes on, and open forms are closed."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return
+    from flows.runtime import prefect_runtime
+
+    with prefect_runtime(campaign.store.path.parent):
+        from flows.events import tell_events
+        from flows.forms import close_forms
+
+        tell_events(campaign.store)
+        close_forms(campaign)
 
 
 def replay(
@@ -198,18 +224,19 @@ def _decisions(
     return [*(_Decision(i, "approve") for i in approved), *(_Decision(i, "reject") for i in rejected), *edited]
 
 
-def _waiting(campaign: Campaign) -> list[str]:
-    """Return the proposals that wait for a decision."""
-    from discovery.lifecycle import ProposalStatus
-
-    return [str(i) for i in campaign.store.proposals(campaign.name, [ProposalStatus.PROPOSED])["proposal_id"]]
-
-
-def _show_waiting(campaign: Campaign, waiting: list[str], file: Path, as_json: bool) -> None:
+def _show_waiting(campaign: Campaign, waiting: Sequence[str], file: Path, as_json: bool) -> None:
+    """Show cards of what waits, and who decided about the rest of the last cycle."""
     if as_json:
         print_json([asdict(campaign.card(proposal_id)) for proposal_id in waiting])
         return
     _show_cards(campaign, waiting)
+    proposals = campaign.proposals()
+    last = proposals.loc[proposals["cycle"] == proposals["cycle"].max(), "proposal_id"].tolist()
+    for decision in campaign.decisions(last):
+        say(f"{decision.line}.")
+    until = campaign.deadline(waiting)
+    if until is not None:
+        note(f"Undecided proposals go stale on {until.astimezone(UTC):%Y-%m-%d at %H:%M} UTC.")
     note(
         f"{counted(len(waiting), 'proposal')} to be decided: discovery review {file} --approve ID"
         if waiting
@@ -217,7 +244,7 @@ def _show_waiting(campaign: Campaign, waiting: list[str], file: Path, as_json: b
     )
 
 
-def _show_cards(campaign: Campaign, ids: list[str]) -> None:
+def _show_cards(campaign: Campaign, ids: Sequence[str]) -> None:
     from discovery.review import render_text
 
     for proposal_id in ids:

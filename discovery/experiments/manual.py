@@ -52,7 +52,8 @@ class ManualAdapter:
 
         Raises:
             ConfigurationError: If the experiment is of another type, the plate has no free well, a parameter is called
-                like a column of plates, or Excel is asked for and openpyxl is not installed.
+                like a column of plates, the inbox is the folder of the sheets, or Excel is asked for and openpyxl is
+                not installed.
         """
         experiment = spec.experiment
         if not isinstance(experiment, ManualExperiment):
@@ -62,6 +63,11 @@ class ManualAdapter:
             wells_of(experiment.plate)
         if experiment.format == "xlsx":
             openpyxl()
+        if spec.inbox is not None and spec.resolve(spec.inbox).resolve() == sheet_folder(spec).resolve():
+            raise ConfigurationError(
+                f"inbox must be another folder than that of the sheets, which it would empty; got {spec.inbox}.",
+                "Copy a sheet into the inbox when it is filled in.",
+            )
         return cls(spec, experiment, sheet_folder(spec))
 
     def hand_over(self, orders: Sequence[Order]) -> None:

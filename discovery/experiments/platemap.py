@@ -83,7 +83,7 @@ def _fill_wells(page: Any, top: int, rows: list[dict[str, Any]], plate: Plate, s
     _, n_columns = PLATES[plate.wells]
     where = {name: i for i, name in enumerate(wells_of(plate).names)}
     numbers = {control.name: j for j, control in enumerate(plate.controls)}
-    for row in rows:
+    for row in [row for row in rows if row["well"] in where]:  # a person may have changed the cell
         i, j = divmod(where[row["well"]], n_columns)
         cell = page.cell(top + 1 + i, j + 2)
         is_control = row["control"] is not None

@@ -28,6 +28,7 @@ from discovery.campaign import (
 )
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.ingest.controls import CONTROL
+from discovery.ingest.excel import openpyxl
 from discovery.ingest.readers import UNITS, read_rows
 
 PLACE = ("plate", "well", CONTROL)
@@ -168,10 +169,8 @@ def sheet_bytes(sheet: Sheet, suffix: str) -> bytes:
         suffix: `.csv` or `.xlsx`.
 
     Raises:
-        ConfigurationError: If it is another suffix, or openpyxl is not installed for `.xlsx`.
+        ConfigurationError: If openpyxl is not installed for `.xlsx`.
     """
-    if suffix not in FORMATS:
-        raise ConfigurationError(f"A sheet must be one of {', '.join(FORMATS)}; got {suffix or 'no suffix'!r}.")
     if suffix == ".xlsx":
         from discovery.experiments.workbook import workbook_bytes
 
@@ -183,17 +182,13 @@ def sheet_bytes(sheet: Sheet, suffix: str) -> bytes:
 
 
 def write_sheet(sheet: Sheet, path: Path) -> Path:
-    """Write a sheet as CSV or Excel, by the suffix: whole, or not at all. A file that is filled in is not replaced.
+    """Write a sheet as CSV or Excel, by the suffix: whole, or not at all.
 
     Raises:
-        ConfigurationError: If the suffix is another, the file cannot be written, or it holds results.
+        ConfigurationError: If it may not be written there (`check_target`), or cannot.
     """
+    check_target(path, [column.name for column in sheet.columns if column.role == "outcome"])
     content = sheet_bytes(sheet, path.suffix.lower())
-    if path.exists() and is_filled(path, [column.name for column in sheet.columns if column.role == "outcome"]):
-        raise ConfigurationError(
-            f"A sheet must not replace a file that somebody may have filled in; got {path}.",
-            "Name another file, or remove this one.",
-        )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,6 +197,29 @@ def write_sheet(sheet: Sheet, path: Path) -> Path:
     except OSError as error:
         raise ConfigurationError(f"A sheet must be a file that can be written; got {path}: {error.strerror}.") from None
     return path
+
+
+def check_target(path: Path, outcomes: Sequence[str]) -> None:
+    """Check that a sheet may be written to a file.
+
+    Args:
+        path: The file.
+        outcomes: Names of the campaign's outcomes.
+
+    Raises:
+        ConfigurationError: If it is neither `.csv` nor `.xlsx`, openpyxl is not installed for the latter, or somebody
+            has filled the file in.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigurationError(f"A sheet must be one of {', '.join(FORMATS)}; got {path}.")
+    if suffix == ".xlsx":
+        openpyxl()
+    if path.exists() and is_filled(path, outcomes):
+        raise ConfigurationError(
+            f"A sheet must not replace a file that somebody may have filled in; got {path}.",
+            "Name another file, or remove this one.",
+        )
 
 
 def is_filled(path: Path, outcomes: Sequence[str]) -> bool:

@@ -100,6 +100,37 @@ def test_nobody_decides_twice(cli, file, ids):
     assert answer.code == 1 and "approved by Ada" in answer.err and answer.err.count("\n") == 1
 
 
+def test_who_decided_before_is_shown(cli, file, ids):
+    """`review` names who decided about the others of the cycle, with reason and note; a script gets it all as JSON."""
+    words = ("--reject", ids[0], "--reason", "too hot", "--note", "ask Bo", "--reviewer", "Ada", "--json")
+    (decided,) = cli("review", file, *words).json
+    assert decided.pop("decided_at").startswith("20")
+    assert decided == {
+        "proposal_id": ids[0],
+        "status": "REJECTED",
+        "decision": "reject",
+        "reviewer": "Ada",
+        "reason": "too hot; ask Bo",
+        "values": {},
+    }
+    shown = cli("review", file)
+    assert f"{ids[0]} was rejected by Ada on " in shown.out and "(too hot; ask Bo)." in shown.out
+    assert ids[1] in shown.out and "1 proposal to be decided" in shown.err
+
+
+def test_who_reviews_is_named_by_the_environment(cli, file, ids, monkeypatch):
+    """`DISCOVERY_USER` says who decides where `--reviewer` does not."""
+    monkeypatch.setenv("DISCOVERY_USER", "Bo")
+    assert cli("review", file, "--approve", ids[0], "--json").json[0]["reviewer"] == "Bo"
+
+
+def test_the_deadline_is_shown(cli, write):
+    """With a time-out `review` says until when people may decide."""
+    file = write(review={"mode": "required", "timeout": "7d"})
+    cli("propose", file)
+    assert "Undecided proposals go stale on " in cli("review", file).err
+
+
 def test_a_proposal_can_be_computed_again(cli, file, ids):
     """`replay` gives the stored proposal again, also after later measurements."""
     cli("review", file, "--approve", "all")
@@ -116,12 +147,13 @@ def test_a_proposal_that_is_not_there_cannot_be_replayed(cli, file, ids):
 
 
 def test_a_sheet_goes_out_and_comes_back(cli, write, folder):
-    """`propose --csv` writes a table with blank outcomes; filled in, `ingest` lands it on the proposals it names."""
+    """`propose --sheet` writes a table with blank outcomes; filled in, `ingest` lands it on the proposals it names."""
     file, sheet = write(review={"mode": "auto"}), folder / "sheet.csv"
-    written = cli("propose", file, "--csv", sheet)
+    written = cli("propose", file, "--sheet", sheet)
     assert "fill in yield" in written.err
-    rows = pd.read_csv(sheet)
-    assert list(rows.columns) == ["proposal_id", "catalyst", "temperature", "yield"] and rows["yield"].isna().all()
+    rows = pd.read_csv(sheet, skiprows=[1])  # the units
+    assert list(rows.columns) == ["proposal_id", "run_order", "catalyst", "temperature", "yield", "note"]
+    assert rows["yield"].isna().all()
     assert cli("ingest", file, sheet, "--json").json["n_pending"] == 2
     rows.assign(**{"yield": [50.0, 60.0]}).to_csv(sheet, index=False)
     assert cli("ingest", file, sheet, "--json").json["n_added"] == 2

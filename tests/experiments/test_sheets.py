@@ -70,7 +70,7 @@ NUMBER = st.floats(-1e6, 1e6)
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("is_plated", [True, False])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LIGANDS), NUMBER, st.sampled_from([1.0, 1.5, 2.0])), min_size=1, max_size=14))
 def test_a_sheet_that_is_filled_in_comes_back(tmp_path_factory, suffix, is_plated, rows):
     """Every proposal returns with its values to the last bit and its results; controls and units are no results."""
@@ -94,7 +94,7 @@ def test_a_sheet_that_is_filled_in_comes_back(tmp_path_factory, suffix, is_plate
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(TEXT, min_size=1, max_size=6))
 def test_any_text_comes_back_as_it_was(tmp_path_factory, suffix, notes):
     """Names that look like formulas, numbers or markup are text before and after."""
@@ -158,7 +158,7 @@ def test_what_a_person_wrote_is_not_replaced(tmp_path, suffix):
 
 def test_other_formats_are_refused(tmp_path: Path):
     """A sheet is CSV or Excel, and the sentence says so."""
-    with pytest.raises(ConfigurationError, match=r"must be one of \.csv, \.xlsx; got '\.ods'"):
+    with pytest.raises(ConfigurationError, match=r"must be one of \.csv, \.xlsx; got .*s\.ods"):
         write_sheet(plated(proposals(ROWS)), tmp_path / "s.ods")
 
 
