@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,6 +121,37 @@ def test_a_server_that_refuses_is_told_the_next_time(store, listener, caplog):
     assert "told the next time" in caplog.text and len(store.unsent_events()) == 3
     listener.status = 204
     assert tell_events(store) == 3
+
+
+@pytest.mark.slow
+def test_a_deployment_is_asked_for_one_run(store, full_server, monkeypatch):
+    """On a whole server events are recorded under their keys, and one told twice asks for one run all the same."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_API_URL", full_server)
+    with temporary_settings({PREFECT_API_URL: full_server}), get_client(sync_client=True) as client:
+        client.create_deployment(client.create_flow_from_name("campaign"), "lab")
+        assert tell_events(store) == 3
+        with store.database.transaction() as connection:
+            connection.execute("UPDATE outbox SET sent_at = NULL")  # as if it had died before it could remember
+        keys = {str(UUID(key)) for key in store.unsent_events()["event_key"]}
+        assert tell_events(store) == 3
+        runs = [run for run in client.read_flow_runs() if run.deployment_id and run.idempotency_key]
+        assert [str(UUID(run.idempotency_key)) in keys for run in runs] == [True]
+        assert _recorded(client, keys) == keys
+
+
+def _recorded(client, keys: set[str]) -> set[str]:
+    """Return which events the server has written down, as soon as it has done so; an event twice is an error."""
+    for _ in range(100):
+        found = client.request("POST", "/events/filter", json={"filter": {"event": {"prefix": ["discovery."]}}}).json()
+        ids = [event["id"] for event in found["events"] if event["id"] in keys]
+        assert len(ids) == len(set(ids))
+        if len(ids) == len(keys):
+            return set(ids)
+        time.sleep(0.2)
+    return set(ids)
 
 
 def test_only_what_somebody_waits_for_wakes(tmp_path):
