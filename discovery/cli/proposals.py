@@ -13,13 +13,13 @@ import typer
 
 from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
+from discovery.cli.sheets import check_sheet, write_proposals
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
 from discovery.errors import counted
 from discovery.settings import current_user
 
 if TYPE_CHECKING:
-    import pandas as pd
 
     from discovery.errors import StopAdvisedError
     from discovery.session import Campaign, Decision
@@ -31,7 +31,9 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Mo
 def propose(
     file: FileArgument,
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="How many; default the batch size.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to fill in.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--sheet", "--csv", metavar="FILE", help="Write a sheet to fill in: .csv or .xlsx.")
+    ] = None,
     carry_on: GoOn = False,
     device: DeviceOption = Device.AUTO,
     as_json: JsonFlag = False,
@@ -45,6 +47,8 @@ def propose(
     from discovery.session import Campaign
 
     campaign = Campaign.open(file, device=device)
+    if csv is not None:
+        check_sheet(campaign, csv)
     with progress_bar(verbose) as progress:
         campaign.meta_train(of_steps(progress))
     try:
@@ -54,7 +58,7 @@ def propose(
         return
     approved = campaign.review_pending().approved
     if csv is not None:
-        _write_sheet(campaign, proposals, csv)
+        write_proposals(campaign, proposals, csv)
     if as_json:
         ids = set(proposals["proposal_id"])
         now = campaign.proposals()
@@ -87,13 +91,6 @@ def _warnings(campaign: Campaign) -> tuple[str, ...]:
 
     fit = judge_experience(campaign.store.evidence(campaign.name), campaign.spec)
     return experience_sentences(fit) if fit is not None and fit.is_alarm else ()
-
-
-def _write_sheet(campaign: Campaign, proposals: pd.DataFrame, path: Path) -> None:
-    """Write proposals as the table that `ingest` reads: outcomes are left blank for the laboratory."""
-    sheet = proposals[["proposal_id", *campaign.spec.parameter_names]]
-    sheet.assign(**dict.fromkeys(campaign.spec.outcome_names, "")).to_csv(path, index=False)
-    note(f"Wrote {path}: fill in {', '.join(campaign.spec.outcome_names)}, then discovery ingest.")
 
 
 def review(

@@ -147,12 +147,13 @@ def test_a_proposal_that_is_not_there_cannot_be_replayed(cli, file, ids):
 
 
 def test_a_sheet_goes_out_and_comes_back(cli, write, folder):
-    """`propose --csv` writes a table with blank outcomes; filled in, `ingest` lands it on the proposals it names."""
+    """`propose --sheet` writes a table with blank outcomes; filled in, `ingest` lands it on the proposals it names."""
     file, sheet = write(review={"mode": "auto"}), folder / "sheet.csv"
-    written = cli("propose", file, "--csv", sheet)
+    written = cli("propose", file, "--sheet", sheet)
     assert "fill in yield" in written.err
-    rows = pd.read_csv(sheet)
-    assert list(rows.columns) == ["proposal_id", "catalyst", "temperature", "yield"] and rows["yield"].isna().all()
+    rows = pd.read_csv(sheet, skiprows=[1])  # the units
+    assert list(rows.columns) == ["proposal_id", "run_order", "catalyst", "temperature", "yield", "note"]
+    assert rows["yield"].isna().all()
     assert cli("ingest", file, sheet, "--json").json["n_pending"] == 2
     rows.assign(**{"yield": [50.0, 60.0]}).to_csv(sheet, index=False)
     assert cli("ingest", file, sheet, "--json").json["n_added"] == 2
