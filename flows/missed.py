@@ -46,7 +46,7 @@ def wake_where_due(client: SyncPrefectClient, one: Campaign, file: str, runs: Se
     asked = [item for item in due if item.is_for_people]
     if asked and facts.waiting_since and not any(shows_form(run, facts.waiting_since) for run in runs):
         yield from _wake(client, one, DECIDE, facts, asked)
-    open_ones = [run for run in runs if run.flow == CAMPAIGN and not run.is_planned]
+    open_ones = [run for run in runs if run.flow == CAMPAIGN]
     rest = [item for item in due if not item.is_for_people]
     if rest and not facts.runner and not open_ones:
         yield from _wake(client, one, CAMPAIGN, facts, rest)

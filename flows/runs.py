@@ -27,6 +27,7 @@ GRACE_S = 120.0  # a run takes its lease so soon after it began, also on a busy 
 PENDING_S = 300.0  # a process that has not begun by then has died on the way
 SHORT_S = 3600.0  # flows that hold no lease, and think for seconds
 LATE_S = 600.0
+SOON_S = 60.0  # what a schedule plans for so soon counts as on its way
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 300.0, 21600.0  # between two runs that both failed
 OPEN_STATES = ("RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING")
 BAD = ("FAILED", "CRASHED")
@@ -45,7 +46,6 @@ class RunView:
         state: Type of its state: `RUNNING`, `PENDING`, `SCHEDULED`, `PAUSED`, `CANCELLING`, or one that is final.
         since: When it got that state, UTC.
         is_child: Whether another run called it.
-        is_planned: Whether a schedule made it, and its time has not come.
         is_late: Whether it should have begun and nobody has taken it.
     """
 
@@ -55,7 +55,6 @@ class RunView:
     state: str
     since: datetime
     is_child: bool = False
-    is_planned: bool = False
     is_late: bool = False
 
 
@@ -100,7 +99,7 @@ def is_dead(run: RunView, holder: Holder | None, now: datetime) -> bool:
 
 def shows_form(run: RunView, waiting_since: datetime) -> bool:
     """Say whether a run of `decide` asks, or is about to ask, about proposals that were made at a moment."""
-    return run.flow == DECIDE and not run.is_planned and (run.state != "PAUSED" or run.since >= waiting_since)
+    return run.flow == DECIDE and (run.state != "PAUSED" or run.since >= waiting_since)
 
 
 def pause_s(ended: Sequence[str]) -> float:
@@ -117,15 +116,15 @@ def pause_s(ended: Sequence[str]) -> float:
 
 
 def open_runs(client: SyncPrefectClient) -> list[RunView]:
-    """Return all runs of our flows that have not ended."""
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    """Return all runs of our flows that have not ended; what a schedule plans for later is left out."""
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilterExpectedStartTime
 
     wanted = FlowFilter(name=FlowFilterName(any_=list(FLOWS)))
     names = {str(flow.id): str(flow.name) for flow in client.read_flows(flow_filter=wanted, limit=PAGE)}
     found: list[FlowRun] = []
-    while page := client.read_flow_runs(
-        flow_filter=wanted, flow_run_filter=_in_state(OPEN_STATES), limit=PAGE, offset=len(found)
-    ):
+    soon = FlowRunFilterExpectedStartTime(before_=datetime.now(UTC) + timedelta(seconds=SOON_S))
+    begun = _in_state(OPEN_STATES).model_copy(update={"expected_start_time": soon})
+    while page := client.read_flow_runs(flow_filter=wanted, flow_run_filter=begun, limit=PAGE, offset=len(found)):
         found += page
     return [as_view(run, names.get(str(run.flow_id), "")) for run in found]
 
@@ -144,7 +143,6 @@ def as_view(run: FlowRun, flow: str, now: datetime | None = None) -> RunView:
         state=state.type.value if state is not None else "PENDING",
         since=state.timestamp if state is not None else begins,
         is_child=run.parent_task_run_id is not None,
-        is_planned=is_scheduled and run.auto_scheduled and begins > now,
         is_late=is_scheduled and begins + timedelta(seconds=LATE_S) < now,
     )
 

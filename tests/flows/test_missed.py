@@ -58,7 +58,7 @@ def test_a_campaign_is_woken_once_for_every_state(woken):
 def test_nobody_is_woken_while_a_run_is_on_its_way(woken, state):
     """A run that is open does what is due."""
     assert look([RunView("r", "campaign", "/lab.yaml", state, NOW)]) == []
-    assert look([RunView("r", "campaign", "/lab.yaml", state, NOW, is_planned=True)]) == ["woken"]
+    assert look([RunView("r", "decide", "/lab.yaml", state, NOW)]) == ["woken"]
 
 
 def test_nobody_is_woken_while_somebody_runs_it(woken):
