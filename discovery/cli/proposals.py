@@ -14,6 +14,7 @@ import typer
 from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
 from discovery.cli.sheets import check_sheet, write_proposals
+from discovery.cli.server import tell_server
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
 from discovery.errors import counted
@@ -57,6 +58,7 @@ def propose(
         _show_advice(advice, file, as_json)
         return
     approved = campaign.review_pending().approved
+    tell_server(campaign.store)
     if csv is not None:
         write_proposals(campaign, proposals, csv)
     if as_json:
