@@ -11,7 +11,8 @@ import pytest
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, ExperimentError
 from discovery.experiments import AdapterResult, TemporaryExperimentError, TrialContext, adapter_for, carry_out
-from discovery.experiments.http import HttpAdapter, _retry_after_s
+from discovery.experiments.connection import retry_after_s
+from discovery.experiments.http import HttpAdapter
 from discovery.session.proposals import ProposalBook
 from discovery.space import SearchSpace
 from discovery.store import Store, TrialRow
@@ -49,12 +50,14 @@ def talk(lab: FakeLab, make_spec: Callable[..., CampaignSpec]) -> Talk:
     adapter = HttpAdapter.from_spec(spec, SearchSpace.from_spec(spec))
 
     def carry() -> AdapterResult:
-        names = [""]
+        remembered, name = [], ""
         for _ in range(50):
-            context = TrialContext("t1", "p1", "key", "k1", names[-1], names.append)
+            context = TrialContext("t1", "p1", "key", "k1", name, remembered.append)
             answer = adapter.run({"ligand": "A", "temperature": 90.0}, context)
             if isinstance(answer, AdapterResult):
                 return answer
+            name = answer.external_id or name
+            assert name in ("", *remembered), "what the laboratory calls it must be stored before anything is said"
             time.sleep(answer.pause_s)
         raise AssertionError("The laboratory never answered.")
 
@@ -259,7 +262,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     """Both forms that HTTP knows are read, and nonsense is none."""
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     texts = ["7", soon, "Mon, 01 Jan 2001 00:00:00 GMT", "soon", ""]
-    found = [_retry_after_s(httpx.Response(503, headers={"Retry-After": text})) for text in texts]
+    found = [retry_after_s(httpx.Response(503, headers={"Retry-After": text})) for text in texts]
     assert found[0] == 7 and 90 < found[1] <= 100 and found[2:] == [0, 0, 0]
 
 

@@ -91,7 +91,14 @@ def test_a_secret_stands_nowhere(
     except ConfigurationError as error:
         errors = [str(error), repr(error), repr(error.__cause__), repr(error.__context__)]
     assert len(lab.seen) >= 1 and SECRET in str(lab.seen), "the secret must have been sent"
-    seen = [*errors, caplog.text, *capfd.readouterr(), repr(vars(adapter)), store.trials("lab").to_csv()]
+    seen = [
+        *errors,
+        caplog.text,
+        *capfd.readouterr(),
+        repr(vars(adapter)),
+        repr(vars(adapter.connection)),
+        store.trials("lab").to_csv(),
+    ]
     assert "httpx" in caplog.text, "the logs must have been looked at"
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert SECRET not in "".join(seen)
