@@ -39,6 +39,7 @@ from discovery.experiments.adapter import (
 from discovery.experiments.trials import check_result
 from discovery.session.inbox import DONE, make_inbox
 from discovery.space import SearchSpace
+from flows.secrets import use_blocks
 from flows.wake import wake
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def remote(spec: dict[str, Any], folder: str, inbox: str, trial: RemoteTrial) ->
     if any(place.exists() for place in (target, target.parent / DONE / target.name)):
         return target.name
     one = CampaignSpec.from_mapping(spec, mounted(folder))
+    use_blocks()
     try:
         result = carry_out_here(one, adapter_for(one, SearchSpace.from_spec(one)), trial)
     except (ExperimentError, OSError) as error:

@@ -20,6 +20,7 @@ from discovery.session import Campaign
 from flows.artifacts import TrainingProgress
 from flows.progress import CycleSummary, TrainingStep, tell
 from flows.remote import elsewhere
+from flows.secrets import use_blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +118,7 @@ def decide_step(file: str, verdicts: Sequence[Verdict], reviewer: str) -> Decisi
 )
 def experiment_step(file: str, device: str) -> list[TrialRow]:
     """Carry out every approved proposal that has no result yet, here or where `experiment.pool` says."""
+    use_blocks()
     one = opened(file, device)
     return one.experiment(adapter=elsewhere(one.spec))
 
