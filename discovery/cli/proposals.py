@@ -13,8 +13,8 @@ import typer
 
 from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
-from discovery.cli.sheets import check_sheet, write_proposals
 from discovery.cli.server import tell_server
+from discovery.cli.sheets import check_sheet, write_proposals
 from discovery.cli.status import go_on
 from discovery.cli.store import find_store
 from discovery.errors import counted
