@@ -278,9 +278,8 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
 )
 def test_an_address_is_an_address(make_spec: Callable[..., CampaignSpec], url: str) -> None:
     """What might hold a secret is refused before anything is asked, and not repeated."""
-    spec = make_spec(experiment={"type": "http", "url": url})
-    with pytest.raises(ConfigurationError, match="must be a plain address") as caught:
-        HttpAdapter.from_spec(spec, SearchSpace.from_spec(spec))
+    with pytest.raises(ConfigurationError, match=r"must be an? (plain )?address") as caught:
+        HttpAdapter.from_spec(spec := make_spec(experiment={"type": "http", "url": url}), SearchSpace.from_spec(spec))
     assert "secret" not in str(caught.value).replace("A secret goes under", "")
 
 

@@ -214,3 +214,10 @@ def test_an_unknown_certificate_gets_nothing(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         adapter = make_adapter(lab.url)
         assert carry_out(store, [FIRST], adapter, adapter.spec)[0].outcomes == {"yield": 45.0}
+
+
+def test_a_secret_in_the_file_is_refused_and_not_repeated(make_spec: Callable[..., CampaignSpec]) -> None:
+    """Who pastes the secret itself is told where it belongs; the message may end up in a log."""
+    with pytest.raises(ConfigurationError, match=r"experiment\.token must say where the secret is") as caught:
+        make_spec(experiment={"type": "http", "url": "https://lab.example/x", "token": SECRET})
+    assert SECRET not in f"{caught.value}{caught.value.__cause__!r}"
