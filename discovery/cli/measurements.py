@@ -12,6 +12,7 @@ import typer
 
 from discovery.cli.options import FileArgument, JsonFlag
 from discovery.cli.output import note, print_json, say
+from discovery.cli.server import tell_server
 from discovery.errors import counted
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def ingest(
     Also of experiments that nobody proposed. Good rows land; bad rows are kept aside with the reason, and the command
     then ends with code 1. The same file a second time adds nothing.
     """
-    from discovery.ingest import check_rows, read_rows
+    from discovery.ingest import read_rows
     from discovery.session import Campaign
 
     campaign = Campaign.open(file)
-    checked = check_rows(read_rows(results), campaign.spec, campaign.space)
+    checked = campaign.check(read_rows(results))
     rejected = checked.rejected
     report = campaign.tell(results)
     progress = campaign.finish()
@@ -53,6 +54,7 @@ def ingest(
             note(f"Warning: {results}, {doubt}")
     for cell in rejected:
         note(f"Error: {results}, data row {cell.row_number}, {cell.column}: {cell.reason}; got {cell.value!r}.")
+    tell_server(campaign.store)
     if rejected:
         raise typer.Exit(1)
 
@@ -65,6 +67,9 @@ def _doubts(campaign: Campaign, checked: CheckedRows) -> Iterator[str]:
         for n, row in rows:
             if not low <= row[name] <= high:
                 yield f"data row {n}, {name}: {row[name]:g} is outside its range, {low:g} to {high:g}; it counts."
+    outside = {fault.row: fault.column for fault in reversed(campaign.space.check(checked.frame))}
+    for at, column in sorted(outside.items()):
+        yield f"data row {rows[at][0]}, {column}: only an earlier version of the campaign has room for it; it is kept."
     known = set(campaign.store.proposals(campaign.name)["proposal_id"])
     for n, row in rows:
         named = row.get("proposal_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from discovery.errors import InputError
 from discovery.session.changes import register
+from discovery.session.checking import check_in_versions
 from discovery.session.progress import CampaignProgress, measure_progress
 from discovery.session.proposals import ProposalBook, is_representable, proposal_table
 from discovery.session.stopping import read_gains
@@ -18,6 +20,7 @@ from discovery.space import CandidatePool, SearchSpace
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.cycle import Observations
+    from discovery.ingest import CheckedRows, RawRows
     from discovery.session.models import ModelShelf
     from discovery.store import ProposalRow, Store
 
@@ -41,15 +44,22 @@ class CampaignPart:
         self.name = spec.name
         self.space = SearchSpace.from_spec(spec)
         self.pool = CandidatePool.from_spec(spec, self.space)
-        register(self)
+        self._is_changed = register(self).version > 1
+
+    def check(self, raw: RawRows) -> CheckedRows:
+        """Check rows against the campaign; one that only an earlier version of it has room for may land as well.
+
+        Args:
+            raw: What `ingest.read_rows` gave.
+
+        Raises:
+            InputError: If a column is missing.
+        """
+        return check_in_versions(raw, self.spec, self.space, self.store)
 
     def measurements(self) -> pd.DataFrame:
         """Return all measurements in the order of ingestion (`Store.measurements`)."""
-        measured = self.store.measurements(self.name)
-        if self.spec.held:  # those made before a parameter was added are identified without it
-            fits = is_representable(self.space, measured)
-            measured.loc[fits, "key"] = self.space.keys(measured[fits])
-        return measured
+        return self._named_as_now(self.store.measurements(self.name))
 
     def proposals(self) -> pd.DataFrame:
         """Return all proposals: id, parameters, `<y>_pred`, `<y>_sd`, cycle, status and how they were made."""
@@ -88,7 +98,24 @@ class CampaignPart:
         return measured[is_representable(self.space, measured)]
 
     def _book(self) -> ProposalBook:
-        return ProposalBook.read(self.store, self.name)
+        book = ProposalBook.read(self.store, self.name)
+        return replace(book, frame=self._named_as_now(book.frame))
+
+    def _other_keys(self) -> dict[str, str]:
+        """Return measurements whose configurations have other keys now than when they landed, and the keys."""
+        if not self._is_changed:
+            return {}
+        stored = self.store.configurations(self.name)
+        now = self._named_as_now(stored.copy())
+        is_other = stored["key"] != now["key"]
+        return dict(zip(now.loc[is_other, "measurement_id"], now.loc[is_other, "key"], strict=True))
+
+    def _named_as_now(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return stored rows with the keys that their configurations have now: parameters may have come or gone."""
+        if self._is_changed and len(rows):
+            fits = is_representable(self.space, rows)
+            rows.loc[fits, "key"] = self.space.keys(rows[fits])
+        return rows
 
     def _proposal(self, proposal_id: str) -> ProposalRow:
         proposal = self.store.proposal(proposal_id)

@@ -51,15 +51,18 @@ class Outlook:
     stale: Mapping[str, str] = field(default_factory=dict)
 
 
-def register(one: CampaignPart) -> None:
+def register(one: CampaignPart) -> CampaignRow:
     """Store the campaign's file as a new version where it has changed, and let go of what no longer fits.
+
+    Returns:
+        The latest version.
 
     Raises:
         ConfigurationError: If the file has changed in a way that its measurements do not allow; nothing is stored.
     """
     with one.store.transaction():
         outlook = foresee(one.store, one.spec, one.space, one.pool)
-        one.store.register_campaign(one.spec, outlook.changes)
+        row = one.store.register_campaign(one.spec, outlook.changes)
         proposals = [one.store.proposal(proposal_id) for proposal_id in outlook.stale]
         for proposal in proposals:
             if proposal.status == ProposalStatus.PROPOSED:
@@ -68,6 +71,7 @@ def register(one: CampaignPart) -> None:
                 one.store.withdraw(proposal.proposal_id)
         for cycle in sorted({proposal.cycle for proposal in proposals}):
             note_decided(one, cycle, ProposalBook.read(one.store, one.name).waiting)
+    return row
 
 
 def foresee(store: Store, spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None) -> Outlook:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from discovery.campaign.parts import nearest
 from discovery.errors import InputError
-from discovery.ingest import check_rows, read_rows
+from discovery.ingest import read_rows
 from discovery.ingest.checks import IDS
 from discovery.lifecycle import CampaignStatus
 from discovery.session.happenings import note_correction
@@ -114,7 +114,7 @@ class Correcting(Learning):
         stored |= {f"{name}_sem": sem for name, sem in row.sems.items()}
         cells = {**row.extra, **dict.fromkeys(known), **stored, **values}
         raw = read_rows(pd.DataFrame([cells]).astype(object))
-        checked = check_rows(raw, self.spec, self.space)
+        checked = self.check(raw)
         if checked.rejected or not len(checked.frame):
             faults = [f"{cell.column} {cell.reason}, got {cell.value!r}" for cell in checked.rejected]
             said = "; ".join(faults) or "every outcome must be given"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discovery.errors import ConfigurationError, InputError, LeaseError, counted
-from discovery.ingest import check_rows, read_rows
+from discovery.ingest import read_rows
 from discovery.ingest.arrivals import Settling
 from discovery.lifecycle import CampaignStatus
 from discovery.session.leases import held, inbox_lease_name
@@ -137,7 +137,7 @@ def _take(campaign: Campaign, path: Path) -> Iterator[TakenFile]:
         return
     try:
         raw = read_rows(path)
-        checked = check_rows(raw, campaign.spec, campaign.space)
+        checked = campaign.check(raw)
         _check_proposals(checked, campaign)
     except InputError as error:
         if path.is_file():

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from discovery.experiments import Adapter, adapter_for, carry_out
-from discovery.ingest import check_rows, read_rows
+from discovery.ingest import read_rows
 from discovery.session.base import CampaignPart
 from discovery.session.controls import keep_controls
 from discovery.session.happenings import note_results
@@ -60,8 +60,8 @@ class Laboratory(CampaignPart):
             rows = reported_rows(self.store, self.spec)
             if rows.empty:
                 return IngestReport(0, 0, 0, ())
-            checked = check_rows(read_rows(rows), self.spec, self.space)
-            report = self.store.add_measurements(self.name, checked, source)
+            checked = self.check(read_rows(rows))
+            report = self.store.add_measurements(self.name, checked, source, self._other_keys())
             note_results(self, report)
             for row_number, cells in groupby(checked.rejected, lambda cell: cell.row_number):
                 reason = "; ".join(f"{cell.column} {cell.reason}, got {cell.value}" for cell in cells)
@@ -81,19 +81,19 @@ class Laboratory(CampaignPart):
         Raises:
             InputError: If a column is missing; then nothing is ingested.
         """
-        return self.land(check_rows(read_rows(results), self.spec, self.space), source)
+        return self.land(self.check(read_rows(results)), source)
 
     def land(self, checked: CheckedRows, source: str | None = None) -> IngestReport:
         """Take rows that are checked, as `tell` does.
 
         Args:
-            checked: What `ingest.check_rows` gave.
+            checked: What `check` gave.
             source: Where they come from, for the records; default the file's name.
         """
         with self.store.transaction():
             if not self.spec.acquisition.allow_replicates:
-                checked = link_by_key(checked, self.store.proposals(self.name))
-            report = self.store.add_measurements(self.name, checked, source or "")
+                checked = link_by_key(checked, self._book().frame)
+            report = self.store.add_measurements(self.name, checked, source or "", self._other_keys())
             keep_controls(self.store, self.name, checked)
             note_results(self, report)
         return report

@@ -31,6 +31,7 @@ def reported_rows(store: Store, spec: CampaignSpec) -> pd.DataFrame:
     if trials.empty:
         return trials
     values = store.proposals(spec.name).set_index("proposal_id").loc[trials["proposal_id"], spec.parameter_names]
+    values = values.astype(object).fillna(spec.held) if spec.held else values  # of proposals from before a parameter
     outcomes = pd.DataFrame(trials["outcomes"].map(json.loads).tolist())
     extra = pd.DataFrame(trials["extra"].map(_cells).tolist(), index=trials.index)
     parts = [values.reset_index(drop=True), outcomes, trials[["proposal_id", "trial_id"]]]

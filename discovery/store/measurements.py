@@ -8,6 +8,7 @@ tour: `discovery.store.corrections`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from discovery.errors import InputError
 from discovery.lifecycle import ProposalStatus, TrialStatus
-from discovery.store.base import StorePart, columns_of, typed
+from discovery.store.base import Columns, StorePart, columns_of, typed
 from discovery.store.codec import rows_to_json, widen
 from discovery.store.records import IngestReport
 from discovery.store.sql import fetch_frame, run_on_frame
@@ -41,6 +42,16 @@ FROM incoming i
 WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number),
        same_row AS (PARTITION BY key, outcomes, sems, extra, proposal_id, trial_id IS NULL ORDER BY row_number)
 """
+_KNOWN = """
+CREATE OR REPLACE TEMP TABLE known AS
+SELECT m.position, coalesce(i.key, m.key) AS key, m.outcomes::VARCHAR AS outcomes, m.sems::VARCHAR AS sems,
+       m.extra::VARCHAR AS extra, m.proposal_id, first.row_digest IS NOT NULL AS is_of_file,
+       parse_filename(first.source) AS file, m.supersedes IS NOT NULL OR i.key IS NOT NULL AS is_other
+FROM measurements m
+JOIN measurements first ON first.campaign = m.campaign AND first.position = m.position AND first.supersedes IS NULL
+LEFT JOIN incoming i ON i.measurement_id = m.measurement_id
+WHERE m.campaign = $campaign AND NOT m.is_retracted
+"""
 _FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
 SELECT k.*, coalesce((SELECT max(position) FROM measurements WHERE campaign = $campaign), 0)
@@ -49,16 +60,13 @@ FROM (SELECT * FROM keyed QUALIFY row_number() OVER (PARTITION BY content_key OR
 WHERE NOT EXISTS (SELECT 1 FROM measurements m WHERE m.content_key = k.content_key)
   AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.row_digest = k.row_digest)
   AND (k.nth_answer IS NULL OR k.nth_answer > (
-          SELECT count(*) FROM measurements m
-          WHERE m.campaign = $campaign AND NOT m.is_retracted AND m.proposal_id = k.proposal_id AND m.key = k.key
-            AND m.outcomes::VARCHAR = k.outcomes AND m.sems::VARCHAR = k.sems AND m.extra::VARCHAR = k.extra))
-  AND (k.nth_in_file IS NULL OR k.nth_in_file > (  -- what a row of this file was corrected to is known already
-          SELECT CASE WHEN bool_or(m.supersedes IS NOT NULL) THEN count(*) ELSE 0 END
-          FROM measurements m JOIN measurements first ON first.campaign = m.campaign AND first.position = m.position
-          WHERE m.campaign = $campaign AND NOT m.is_retracted AND first.supersedes IS NULL
-            AND first.row_digest IS NOT NULL AND parse_filename(first.source) = parse_filename($file)
-            AND m.key = k.key AND m.outcomes::VARCHAR = k.outcomes AND m.sems::VARCHAR = k.sems
-            AND m.proposal_id IS NOT DISTINCT FROM k.proposal_id))
+          SELECT count(*) FROM known m
+          WHERE m.proposal_id = k.proposal_id AND m.key = k.key
+            AND m.outcomes = k.outcomes AND m.sems = k.sems AND m.extra = k.extra))
+  AND (k.nth_in_file IS NULL OR k.nth_in_file > (  -- a row of this file that was corrected, or is named otherwise now
+          SELECT CASE WHEN bool_or(m.is_other) THEN count(*) ELSE 0 END FROM known m
+          WHERE m.is_of_file AND m.file = parse_filename($file) AND m.key = k.key
+            AND m.outcomes = k.outcomes AND m.sems = k.sems AND m.proposal_id IS NOT DISTINCT FROM k.proposal_id))
 """
 _LAND = """
 INSERT INTO measurements
@@ -90,7 +98,9 @@ ON CONFLICT DO NOTHING
 class Measurements(StorePart):
     """Measurements and rejected rows in the store."""
 
-    def add_measurements(self, campaign: str, checked: CheckedRows, source: str = "") -> IngestReport:
+    def add_measurements(
+        self, campaign: str, checked: CheckedRows, source: str = "", keys: Mapping[str, str] | None = None
+    ) -> IngestReport:
         """Ingest checked rows in one transaction: good rows land once, refused rows are kept with their reasons.
 
         A row that names a running trial, or a proposal with a running trial, completes the trial.
@@ -99,6 +109,7 @@ class Measurements(StorePart):
             campaign: Whose measurements they are.
             checked: What `ingest.check_rows` gave.
             source: Where they come from; default `checked.source`.
+            keys: Measurements whose configuration is named otherwise now, as parameters came or went, and its name.
 
         Returns:
             What landed and what did not.
@@ -108,6 +119,8 @@ class Measurements(StorePart):
         """
         with self.database.transaction() as connection:
             words = {"campaign": campaign, "source": source or checked.source, "source_hash": checked.content_hash}
+            named = pd.DataFrame({"measurement_id": list(keys or {}), "key": list((keys or {}).values())}, dtype="str")
+            run_on_frame(connection, named, _KNOWN, {"campaign": campaign})
             incoming = incoming_rows(checked, *self._columns(campaign))
             keyed = {"campaign": campaign, "source_hash": checked.content_hash, "file": checked.file}
             run_on_frame(connection, incoming, _KEYED, keyed)
@@ -154,21 +167,32 @@ class Measurements(StorePart):
                           ingested_at FROM v_measurements WHERE campaign = $campaign ORDER BY position""",
                 campaign=campaign,
             )
-        parameters, outcomes = columns.parameters, columns.outcomes
-        values = widen(rows, "configuration", list(parameters))
-        if columns.held:
-            values = values.astype(object).fillna(columns.held)
+        outcomes = columns.outcomes
         sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
         return pd.concat(
             [
                 rows[["measurement_id", "position", "key"]],
-                typed(values, parameters),
+                _configurations(rows, columns),
                 widen(rows, "outcomes", outcomes).astype("float64"),
                 sems,
                 rows[["proposal_id", "trial_id", "source", "ingested_at"]],
             ],
             axis="columns",
         )
+
+    def configurations(self, campaign: str) -> pd.DataFrame:
+        """Return the configurations of all measurements, of those that no longer count as well.
+
+        Returns:
+            One row per measurement: `measurement_id`, `key` and a column per parameter.
+        """
+        with self.database.transaction():
+            columns = self._all_columns(campaign)
+            rows = self._frame(
+                "SELECT measurement_id, key, configuration FROM measurements WHERE campaign = $campaign",
+                campaign=campaign,
+            )
+        return pd.concat([rows[["measurement_id", "key"]], _configurations(rows, columns)], axis="columns")
 
     def rejected_rows(self, campaign: str) -> pd.DataFrame:
         """Return the refused cells of a campaign: source, row_number, column, value, reason, rejected_at."""
@@ -177,6 +201,14 @@ class Measurements(StorePart):
                WHERE campaign = $campaign ORDER BY rejected_at, source, row_number, column_name""",
             campaign=campaign,
         )
+
+
+def _configurations(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return stored configurations as columns; what a row lacks has the value at which it was held."""
+    values = widen(rows, "configuration", list(columns.parameters))
+    if columns.held:
+        values = values.astype(object).fillna(columns.held)
+    return typed(values, columns.parameters)
 
 
 def incoming_rows(checked: CheckedRows, parameters: dict[str, str], outcomes: list[str]) -> pd.DataFrame:

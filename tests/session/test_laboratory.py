@@ -77,8 +77,8 @@ def test_a_configuration_that_cannot_be_run_is_given_up(
     assert not set(campaign.ask(2)["key"]) & set(asked["key"])
 
 
-def test_a_report_that_no_longer_fits_ends_its_trial(approved: Campaign, make_campaign: Make) -> None:
-    """After the campaign file has changed, a report outside the new bounds is rejected with a reason, once."""
+def test_a_report_of_what_was_narrowed_away_lands(approved: Campaign, make_campaign: Make) -> None:
+    """What was measured was measured: it counts in the budget, ends its trial, and does not teach."""
     approved.experiment()
     narrow = [
         {"name": "catalyst", "type": "categorical", "values": ["P1-L1", "P1-L2"]},
@@ -88,9 +88,25 @@ def test_a_report_that_no_longer_fits_ends_its_trial(approved: Campaign, make_ca
     ]
     changed = make_campaign(parameters=narrow, candidates=None, experiment=None)
     report = changed.ingest_results()
-    assert (report.n_added, report.n_rejected) == (0, 2)
-    assert changed.store.trials("case-4")["status"].tolist() == ["ABANDONED"] * 2
-    assert changed.ingest_results().n_rejected == 0
+    assert (report.n_added, report.n_rejected) == (2, 0)
+    assert changed.store.trials("case-4")["status"].tolist() == ["COMPLETED"] * 2
+    assert (changed.progress().n_measurements, len(changed.observations().y)) == (2, 0)
+    assert len(make_campaign().observations().y) == 2
+
+
+@pytest.mark.parametrize(("held", "status"), [(None, "ABANDONED"), ("none", "COMPLETED")])
+def test_a_report_without_a_new_parameter_needs_its_held_value(
+    approved: Campaign, make_campaign: Make, held: str | None, status: str
+) -> None:
+    """A report from before a parameter was added has its held value; without one its trial ends with the reason."""
+    approved.experiment()
+    salt = {"name": "salt", "type": "categorical", "values": ["none", "LiCl"], "held": held}
+    parameters = [p.model_dump() for p in approved.spec.parameters]
+    changed = make_campaign(parameters=[*parameters, salt], candidates=None, experiment=None)
+    assert changed.ingest_results().n_added == (0 if held is None else 2)
+    trials = changed.store.trials("case-4")
+    assert trials["status"].tolist() == [status] * 2
+    assert ("salt must be given" in trials["error"].iloc[0]) == (held is None)
 
 
 def test_whatever_a_trial_says_beside_its_outcomes_lands(approved: Campaign) -> None:
