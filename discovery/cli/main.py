@@ -27,6 +27,7 @@ from discovery.cli import (
     models,
     proposals,
     run,
+    sheets,
     status,
     store,
 )
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "deploy": deploy.deploy,
     "propose": proposals.propose,
     "review": proposals.review,
+    "sheet": sheets.sheet,
     "ingest": measurements.ingest,
     "status": status.status,
     "report": campaigns.report,
