@@ -60,7 +60,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     return {
         **{name: plain(value) for name, value in vars(progress).items()},
         "status": campaign.store.campaign(campaign.name).status,
-        "is_manual": campaign.spec.experiment is None,
+        "is_manual": _is_manual(campaign, progress.n_running),
         "outcome": campaign.spec.objective.name,
         "unit": campaign.spec.outcome(campaign.spec.objective.name).unit or "",
         "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
@@ -136,6 +136,12 @@ def _weights_line(facts: dict[str, Any]) -> str:
     more = "" if facts["is_finished"] else "; the next `propose` takes in the others"
     later = f" (after {n} of {n_now} measurements{more})" if n < n_now else ""
     return f"Hypotheses: {said}{later}."
+
+
+def _is_manual(campaign: Campaign, n_running: int) -> bool:
+    """Return whether people owe the next results: the file names no experiment, or their sheets are out."""
+    experiment = campaign.spec.experiment
+    return experiment is None or (experiment.type == "manual" and n_running > 0)
 
 
 def go_on(file: Path, is_manual: bool, n_open: int) -> str:

@@ -78,6 +78,12 @@ def doc_blocks(read_doc: Callable[[str], str]) -> Callable[[str, str], list[str]
 
 
 @pytest.fixture(scope="session")
+def walk_text() -> Callable[[str, Path], list[Answer]]:
+    """Write the files and carry out the commands of a text in a folder, which must be the working one."""
+    return _walk
+
+
+@pytest.fixture(scope="session")
 def walk_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder in which own-campaign.md is walked; nothing of the user's is seen."""
     folder = tmp_path_factory.mktemp("own-campaign")
