@@ -72,7 +72,7 @@ def run(
 
     campaign = Campaign.open(file, device=device)
     try:
-        outcome = _run_flow(campaign, (str(file), cycles, auto_approve, campaign.device, go_on), verbose)
+        outcome = _run_flow(campaign, (str(file.resolve()), cycles, auto_approve, campaign.device, go_on), verbose)
     except KeyboardInterrupt:
         note(f"Stopped. What was recorded stays. Go on: discovery run {file}")
         raise
@@ -86,7 +86,7 @@ def run(
         print_campaign(campaign_frames(campaign.spec, campaign.store))
     note(f"{campaign.name} is {outcome.state}. {outcome.reason} {outcome.refinement}".strip())
     if outcome.next_command:
-        note(f"Next: {outcome.next_command}")
+        note(f"Next: {outcome.next_command.replace(str(file.resolve()), str(file))}")
     if outcome.state == "stuck":
         raise typer.Exit(1)
 
@@ -94,12 +94,11 @@ def run(
 def _run_flow(campaign: Campaign, arguments: tuple[Any, ...], verbose: bool) -> CampaignOutcome:
     """Run the campaign flow, watched."""
     from discovery.cli.watch import watching
-    from discovery.session.leases import lease_name
+    from discovery.session.leases import running
     from flows.runtime import prefect_runtime
 
-    with campaign.store.lease(lease_name(campaign.name)):
-        pass  # another process that runs it is found out before a server is started
-    with watching(verbose), prefect_runtime(campaign.store.path.parent, is_verbose=verbose):
+    alone = running(campaign.store, campaign.name)  # another process that runs it is found out before a server starts
+    with alone, watching(verbose), prefect_runtime(campaign.store.path.parent, is_verbose=verbose):
         from flows.campaign import campaign as campaign_flow
 
         return campaign_flow(*arguments)
