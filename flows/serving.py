@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flows.runtime import ServerChild, check_server, configure, named_server
 from flows.server import HOST, listen
 
 PORT = 4200
+POLL_S = 2.0  # between two looks for runs that are due; Prefect's own ten leave places empty as long as a run takes
 ANYWHERE = {"0.0.0.0": HOST, "::": "::1"}
 """Addresses that mean every address of this machine, and where this machine finds itself."""
 
@@ -78,6 +80,7 @@ def serving(folder: Path, host: str = HOST, port: int = PORT) -> Iterator[None]:
         ConfigurationError: If the address cannot be used.
         DiscoveryError: If the server does not come up.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's end is like Ctrl-C: in order
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "true")  # the logs of a run belong on its page
     configure(folder / ".prefect", is_verbose=True)
     if os.environ.get("PREFECT_API_URL"):
@@ -104,18 +107,28 @@ def run_deployments(deployments: Sequence[tuple[str, UUID]], limit: int) -> None
     Args:
         deployments: Name and id of each.
         limit: How many may run at once.
+
+    Raises:
+        KeyboardInterrupt: When it was told to end, by Ctrl-C or by a service manager.
     """
     from prefect.runner import Runner
 
     _find_flows()
-    runner = Runner(name="discovery", limit=limit, pause_on_shutdown=False)
+    poll_s = float(os.environ.get("PREFECT_RUNNER_POLL_FREQUENCY", POLL_S))
+    runner = Runner(name="discovery", limit=limit, query_seconds=poll_s, pause_on_shutdown=False)
 
     async def run() -> None:
+        loop, running = asyncio.get_running_loop(), asyncio.current_task()
+        assert running is not None
+        runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(running.cancel)  # its own waits for nothing
         for name, deployment_id in deployments:
             await runner.aadd_deployment(_Known(name, deployment_id))
         await runner.start()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 @dataclass(frozen=True)
