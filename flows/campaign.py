@@ -79,7 +79,7 @@ class CampaignOutcome:
 @flow(name="campaign", flow_run_name=run_name)
 def campaign(
     file: str,
-    cycles: Annotated[int, Field(ge=1)] | None = None,
+    cycles: Annotated[int, Field(ge=0)] | None = None,
     auto_approve: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     go_on: bool = False,
@@ -88,7 +88,8 @@ def campaign(
 
     Args:
         file: The campaign file.
-        cycles: How many cycles to propose at most; None for as many as the budget allows.
+        cycles: How many cycles to propose at most; 0 to carry out and take in alone, None for as many as the budget
+            allows.
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
         go_on: Whether to go on even where `stop.min_gain` advises to stop.

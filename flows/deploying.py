@@ -15,7 +15,7 @@ from uuid import UUID
 
 from discovery.errors import ConfigurationError, DiscoveryError
 from flows.deployments import CampaignFile, DeploymentPlan, campaign_plans, sweep_plan
-from flows.differences import content, differences, schedule_of
+from flows.differences import content, differences, schedules_of
 from flows.runtime import bare_url, server_fault
 from flows.wake import CAMPAIGN, DECIDE, SWEEP
 
@@ -193,11 +193,10 @@ class _Server:
     def _create(self, plan: DeploymentPlan) -> UUID:
         from prefect.client.schemas.actions import DeploymentScheduleCreate
 
-        schedule = schedule_of(plan)
         return self.client.create_deployment(
             flow_id=self.client.create_flow_from_name(plan.flow),
             name=plan.name,
-            schedules=[DeploymentScheduleCreate(schedule=schedule, active=True)] if schedule else [],
+            schedules=[DeploymentScheduleCreate(**schedule) for schedule in schedules_of(plan)],
             work_pool_name=self.pool or None,
             **content(plan),
         )

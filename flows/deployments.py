@@ -24,6 +24,11 @@ from flows.wake import CAMPAIGN, DECIDE, SWEEP, deployment_name
 TAG = "discovery"
 CANCEL_NEW, ENQUEUE = "CANCEL_NEW", "ENQUEUE"
 """What becomes of a run that is asked for while another one runs: it ends at once, or waits for its turn."""
+GOES_ON = "Goes through cycles until experiments or people are awaited, or the campaign ends."
+SCHEDULED = (
+    "Proposes one cycle whenever its schedule says so. Runs in between carry out what was approved and take in what "
+    "was measured; one with `cycles: 1` proposes at once."
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class DeploymentPlan:
         version: Identity of what it was made from; empty where it has none.
         cron: Cron line and time zone of its schedule, or None.
         every_s: Seconds between its runs, or None.
+        on_schedule: Parameters that differ in runs of its schedule.
         collision: What becomes of a run that is asked for while another one runs.
         environment: Variables that a worker sets for its runs.
     """
@@ -77,6 +83,7 @@ class DeploymentPlan:
     version: str = ""
     cron: tuple[str, str] | None = None
     every_s: float | None = None
+    on_schedule: Mapping[str, Any] = field(default_factory=dict)
     collision: str = CANCEL_NEW
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -146,9 +153,10 @@ def campaign_plans(one: CampaignFile, ui_url: str = "") -> list[DeploymentPlan]:
         DeploymentPlan(
             CAMPAIGN,
             name,
-            {"file": str(one.path)},
-            f"Goes through cycles until experiments or people are awaited, or the campaign ends.\n\n{text}",
+            {"file": str(one.path), **({"cycles": 0} if spec.schedule else {})},
+            f"{SCHEDULED if spec.schedule else GOES_ON}\n\n{text}",
             cron=(spec.schedule.cron, spec.schedule.timezone) if spec.schedule else None,
+            on_schedule={"cycles": 1} if spec.schedule else {},
             **shared,
         ),
         DeploymentPlan(

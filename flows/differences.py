@@ -30,7 +30,7 @@ def differences(plan: DeploymentPlan, found: DeploymentResponse, pool: str | Non
     present |= {name: getattr(found, name) for name in wanted.keys() - present.keys()}
     change = {name: value for name, value in wanted.items() if present[name] != value}
     if _kept(found) != _schedule(plan):
-        change["schedules"] = [] if _schedule(plan) is None else [{"schedule": schedule_of(plan), "active": True}]
+        change["schedules"] = schedules_of(plan)
     if pool is not None and (found.work_pool_name or "") != pool:
         change["work_pool_name"] = pool or None
     if "parameters" in change or "parameter_openapi_schema" in change:  # checked against each other by the server
@@ -77,13 +77,17 @@ def _kept(found: DeploymentResponse) -> tuple[object, ...] | None:
     return told[0] if len(told) == 1 else tuple(told) or None
 
 
-def schedule_of(plan: DeploymentPlan) -> object | None:
-    """Make Prefect's schedule of a plan; None where it has none."""
+def schedules_of(plan: DeploymentPlan) -> list[dict[str, Any]]:
+    """Return Prefect's schedule of a plan, with the parameters of its runs; empty where it has none."""
     from prefect.client.schemas.schedules import construct_schedule
 
     if plan.cron is not None:
-        return construct_schedule(cron=plan.cron[0], timezone=plan.cron[1])
-    return None if plan.every_s is None else construct_schedule(interval=plan.every_s)
+        made = construct_schedule(cron=plan.cron[0], timezone=plan.cron[1])
+    elif plan.every_s is not None:
+        made = construct_schedule(interval=plan.every_s)
+    else:
+        return []
+    return [{"schedule": made, "active": True, "parameters": dict(plan.on_schedule)}]
 
 
 def _strategy(options: Any) -> str | None:

@@ -103,7 +103,7 @@ class Due:
 def what_is_due(facts: CampaignFacts) -> tuple[Due, ...]:
     """Say what is to be done about a campaign; empty where it waits rightly, or has ended.
 
-    The first proposals of a campaign with a schedule are left to the schedule. A campaign whose experiments fail one
+    The proposals of a campaign with a schedule are left to the schedule. A campaign whose experiments fail one
     after the other is left to people.
 
     Example:
@@ -127,7 +127,7 @@ def what_is_due(facts: CampaignFacts) -> tuple[Due, ...]:
         return tuple(due)
     if p.n_waiting and not facts.is_asking:
         due.append(Due("approve", f"{counted(p.n_waiting, 'proposal')} to be approved, and nobody is asked"))
-    if not p.n_open and not (facts.is_scheduled and not p.cycle):
+    if not p.n_open and not facts.is_scheduled:
         due.append(Due("propose", "nothing is proposed"))
     if facts.laboratory and facts.n_unstarted:
         due.append(Due("experiment", f"{counted(facts.n_unstarted, 'approved proposal')} not begun"))

@@ -146,7 +146,7 @@ def test_the_server_refuses_parameters_before_a_run_exists(client, write):
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 
     made = deployed(write(name="checked", store="checked.duckdb"))["campaign/checked"].deployment_id
-    for wrong in ({"cycles": 0}, {"cycles": "many"}, {"device": "tpu"}, {"file": "/etc/passwd"}, {"unknown": 1}):
+    for wrong in ({"cycles": -1}, {"cycles": "many"}, {"device": "tpu"}, {"file": "/etc/passwd"}, {"unknown": 1}):
         with pytest.raises(httpx.HTTPStatusError) as refused:
             client.create_flow_run_from_deployment(made, parameters=wrong)
         assert refused.value.response.status_code in (409, 422), wrong

@@ -6,6 +6,7 @@ import pytest
 
 from discovery.errors import ConfigurationError
 from flows.deployments import CampaignFile, campaign_plans, describe, read_campaigns, sweep_plan
+from flows.differences import schedules_of
 
 
 def planned(file, ui_url=""):
@@ -21,7 +22,7 @@ def test_a_campaign_gets_its_schedule_and_what_it_can_be_found_by(write):
     assert plan.cron == ("0 6 * * 1-5", "Europe/Berlin")
     assert plan.tags == ("discovery", "alloy/2", "yield", "chem")
     assert plan.version == CampaignFile.read(file).spec.spec_hash
-    assert plan.parameters == {"file": str(file)} and file.is_absolute()
+    assert plan.parameters["file"] == str(file) and file.is_absolute()
 
 
 def test_without_a_schedule_it_is_only_woken(write):
@@ -29,6 +30,14 @@ def test_without_a_schedule_it_is_only_woken(write):
     plans = planned(write())
     assert plans["campaign"].cron is None
     assert planned(write(schedule="0 6 * * *"))["decide"].cron is None
+
+
+def test_a_schedule_proposes_one_cycle_and_runs_in_between_none(write):
+    """A campaign with a schedule is proposed by it alone; one without goes on as long as it can."""
+    scheduled, plain = planned(write(schedule="0 6 * * *"))["campaign"], planned(write(schedule=None))["campaign"]
+    assert (scheduled.parameters["cycles"], scheduled.on_schedule) == (0, {"cycles": 1})
+    assert ("cycles" in plain.parameters, plain.on_schedule) == (False, {})
+    assert schedules_of(scheduled)[0]["parameters"] == {"cycles": 1} and schedules_of(plain) == []
 
 
 def test_a_second_campaign_run_ends_and_a_second_form_waits(write):
@@ -45,7 +54,7 @@ def test_the_form_describes_every_parameter_and_offers_one_file(write):
     shown = planned(file)["campaign"].schema()["properties"]
     assert all(each["description"] for each in shown.values())
     assert shown["device"]["enum"] == ["auto", "cpu", "cuda"]
-    assert shown["cycles"]["anyOf"][0]["minimum"] == 1
+    assert shown["cycles"]["anyOf"][0]["minimum"] == 0
     assert shown["file"]["enum"] == [str(file)]
 
 

@@ -30,7 +30,7 @@ def due(one: CampaignFacts) -> list[str]:
     [
         ({}, {}, ["propose"]),
         ({}, {"is_scheduled": True}, []),
-        ({"cycle": 1, "n_measurements": 2}, {"is_scheduled": True}, ["propose"]),
+        ({"cycle": 1, "n_measurements": 2}, {"is_scheduled": True}, []),
         ({"n_open": 2, "n_waiting": 2}, {"is_asking": True}, ["decide"]),
         ({"n_open": 2, "n_waiting": 2}, {}, ["approve"]),
         ({"n_open": 2}, {"laboratory": "table", "n_unstarted": 2}, ["experiment"]),
