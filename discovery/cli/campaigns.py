@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discovery.cli.corrections import would_change
 from discovery.cli.options import FileArgument, JsonFlag, StoreOption
 from discovery.cli.output import note, print_json, records, say
 from discovery.cli.store import find_store
@@ -45,12 +46,15 @@ def init(
 def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     """Check a campaign file and the tables it names.
 
-    Nothing is stored.
+    Says what it would change where the store has the campaign already. Nothing is stored.
     """
     from discovery.campaign import load_spec
+    from discovery.session.changes import Outlook, foresee
 
     spec = load_spec(file)
     space, pool, history = check_campaign(spec)
+    kept = _store_if_any(spec)
+    outlook = Outlook(0) if kept is None else foresee(kept, spec, space, pool)
     n_left_out = {} if history is None else history.n_dropped
     facts = {
         "campaign": spec.name,
@@ -64,6 +68,9 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "history_differences": [] if history is None else history.differences,
         "history_columns_unused": [] if history is None else history.unused,
         "budget": spec.budget.experiments,
+        "version": outlook.version,
+        "changes": [asdict(change) for change in outlook.changes],
+        "n_stale": len(outlook.stale),
     }
     if as_json:
         print_json({"is_valid": True, **facts})
@@ -75,6 +82,8 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         f"{counted(spec.budget.experiments, 'experiment')}, with {counted(n_history, 'earlier task')} and "
         f"{counted(len(spec.experience.simulators), 'simulator')} as experience."
     )
+    for line in would_change(spec, outlook):
+        say(line)
     if history is not None:
         for line in _history_lines(history):
             note(line)
@@ -129,6 +138,7 @@ def report(
                 "forecasts": [found.to_json() for found in frames.forecasts],
                 "expected_gains": [asdict(gain) for gain in frames.gains],
                 "measurements": records(frames.measurements),
+                "corrections": records(frames.corrections),
                 "proposals": records(frames.proposals),
                 "evidence": records(frames.evidence),
             }
@@ -143,15 +153,7 @@ def campaign_frames(spec: CampaignSpec, store: Store) -> CampaignFrames:
     """Collect what the report of a campaign is made of."""
     from discovery.report.campaign import CampaignFrames
 
-    return CampaignFrames(
-        spec=spec,
-        measurements=store.measurements(spec.name),
-        proposals=store.proposals(spec.name),
-        evidence=store.evidence(spec.name),
-        calibration=store.view("v_calibration_inputs", spec.name),
-        metrics=store.metrics(spec.name),
-        ended=store.campaign(spec.name).reason,
-    )
+    return CampaignFrames.read(spec, store)
 
 
 def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
@@ -169,15 +171,51 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
 
 
 def _check_history(spec: CampaignSpec, space: SearchSpace) -> HistoryTasks | None:
-    """Read the tables of the history; None where there are none. Campaigns are read when they are used."""
-    from discovery.campaign import history_file
+    """Read the tables and campaigns of the history; None where there are none."""
+    from discovery.campaign import CampaignRef
 
-    files = [entry for entry in spec.experience.history if history_file(entry) is not None]
-    if not files:
+    entries, kept = list(spec.experience.history), _store_if_any(spec)
+    campaigns = {i: entry.campaign for i, entry in enumerate(entries) if isinstance(entry, CampaignRef)}
+    if campaigns and kept is None:
+        note(f"Warning: there is no store yet to look for the history in: {', '.join(campaigns.values())}.")
+        entries = [entry for entry in entries if not isinstance(entry, CampaignRef)]
+    elif kept is not None:
+        _check_campaigns(campaigns, kept)
+    if not entries:
         return None
     from discovery.tasks.history import read_history  # loads torch
 
-    return read_history(files, spec, space)
+    return read_history(entries, spec, space, kept)
+
+
+def _check_campaigns(campaigns: dict[int, str], kept: Store) -> None:
+    """Refuse campaigns of the history that the store does not have, by their place in it.
+
+    Raises:
+        ConfigurationError: If one is missing; says which come near.
+    """
+    if not campaigns:
+        return
+    from discovery.campaign.parts import nearest
+    from discovery.errors import ConfigurationError
+
+    known = kept.campaigns().set_index("campaign")["n_measurements"]
+    for i, name in campaigns.items():
+        if name not in known:
+            raise ConfigurationError(
+                f"experience.history[{i}].campaign must be a campaign of {kept.path}; got {name!r}.",
+                nearest(name, known.index),
+            )
+        if not known[name]:
+            note(f"Warning: campaign {name} of the history has no measurements yet.")
+
+
+def _store_if_any(spec: CampaignSpec) -> Store | None:
+    """Return a campaign's store where there is such a file; `validate` makes none."""
+    from discovery.store import Store
+
+    kept = Store.of(spec)
+    return kept if kept.path.is_file() else None
 
 
 def _history_lines(history: HistoryTasks) -> list[str]:

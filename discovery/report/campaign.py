@@ -39,6 +39,7 @@ class CampaignFrames:
             text), `outcome`.
         metrics: Numbers about cycles, forecasts and expected gains among them (`Store.metrics`).
         ended: Why the campaign has ended, in a sentence; empty where it goes on.
+        corrections: What was corrected and retracted (`Store.corrections`); empty where nothing was.
     """
 
     spec: CampaignSpec
@@ -48,6 +49,7 @@ class CampaignFrames:
     calibration: pd.DataFrame
     metrics: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["cycle", "name", "value", "detail"]))
     ended: str = ""
+    corrections: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(cls, spec: CampaignSpec, store: Store) -> CampaignFrames:
@@ -61,6 +63,7 @@ class CampaignFrames:
                 calibration=store.view("v_calibration_inputs", spec.name),
                 metrics=store.metrics(spec.name),
                 ended=store.campaign(spec.name).reason,
+                corrections=store.corrections(spec.name),
             )
 
     @property

@@ -181,16 +181,18 @@ def _with_measurements(change: SpecChange, space: SearchSpace, before: pd.DataFr
     name = rest.partition("]")[0]
     if section == "outcomes" and change.before is None and name in after:
         n_lacking = int(after[name].isna().sum())
-        said = f"{_of(n_lacking, after)} lack it." if n_lacking else ""
+        said = f"{_of(n_lacking, after)} {'lacks' if n_lacking == 1 else 'lack'} it." if n_lacking else ""
     elif section == "parameters" and change.after is None:
         said = f"It was {before[name].dropna().iloc[0]} in every measurement, and is taken to stay so."
     elif section == "parameters":
         out = {fault.row for fault in space.check(after) if fault.column == name}
         if change.before is None:
-            said = f"{_of(len(out), after)} lack it and do not teach; to let them, say what it was then (held)."
-            said = said if out else f"{counted(len(after), 'measurement')} made before count at its held value."
+            verbs = "lacks it and does not teach" if len(out) == 1 else "lack it and do not teach"
+            said = f"{_of(len(out), after)} {verbs}; to count what was before, say what it was then (held)."
+            said = said if out else f"What was measured before counts at its held value ({_of(len(after), after)})."
         elif out:
-            said = f"{_of(len(out), after)} {'lies' if len(out) == 1 else 'lie'} outside and no longer teach."
+            verbs = "lies outside and no longer teaches" if len(out) == 1 else "lie outside and no longer teach"
+            said = f"{_of(len(out), after)} {verbs}."
     return change.and_then(said)
 
 

@@ -168,7 +168,7 @@ class Corrections(Measurements):
         if not ids:
             return "It has no measurements."
         numbered = f"{campaign}-m{measurement_id:0>4}" if measurement_id.isdecimal() else "-"
-        near = [one for one in ids if one.startswith(numbered)] or get_close_matches(measurement_id, ids, n=3)
+        near = [one for one in ids if one.startswith(numbered)] or get_close_matches(measurement_id, ids, n=1)
         if near:
             return f"Did you mean {' or '.join(near)}?"
         return f"It has {counted(len(ids), 'row')}, {ids[0]} to {ids[-1]}."

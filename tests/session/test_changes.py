@@ -101,7 +101,7 @@ def test_narrower_bounds_leave_out_what_lies_outside(running: Campaign, edit: Op
     assert narrow.progress().best["yield"] == 60.0
     assert not narrow.progress().is_finished  # the target was reached only where nobody wants to be any more
     assert narrow.waiting() == (second,)
-    assert "1 of 4 measurements lies outside and no longer teach." in effects(narrow)
+    assert "1 of 4 measurements lies outside and no longer teaches." in effects(narrow)
     assert "1 open proposal no longer fits and goes stale." in effects(narrow)
     with pytest.raises(StatusError, match=r"went stale .* must be a configuration of the space: heat"):
         narrow.decide(first, "approve", "ann")
@@ -136,7 +136,7 @@ def test_a_new_parameter_needs_to_know_what_it_was(running: Campaign, edit: Open
     """Without a held value earlier rows do not teach; with one they do, also where it is said only later."""
     bare = edit(parameters=[HEAT, LIGAND, SALT])
     assert len(bare.observations().y) == 0
-    assert "4 of 4 measurements lack it and do not teach; to let them, say what it was then (held)." in effects(bare)
+    assert "4 of 4 measurements lack it and do not teach; to count what was before" in effects(bare)
     assert "2 open proposals no longer fit and go stale." in effects(bare)
     held = edit(parameters=[HEAT, LIGAND, SALT | {"held": "none"}])
     assert held.observations().y.tolist() == ROWS["yield"].tolist()
@@ -150,7 +150,7 @@ def test_a_held_number_is_held_as_a_number(running: Campaign, edit: Open) -> Non
     """Numbers are held like names, and a report says how many count."""
     held = edit(parameters=[HEAT, LIGAND, {"name": "dose", "type": "continuous", "bounds": [0, 2], "held": 0.5}])
     assert held.measurements()["dose"].tolist() == [0.5] * 4
-    assert "4 measurements made before count at its held value." in effects(held)
+    assert "What was measured before counts at its held value (4 of 4 measurements)." in effects(held)
 
 
 @pytest.mark.parametrize(
