@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import UUID
@@ -26,6 +26,7 @@ from discovery.session.happenings import (
 )
 from discovery.store import Store
 from flows.events import tell_events
+from flows.notifying import notify
 
 FILE = Path(flows.__file__).with_name("automations.yaml")
 PATIENCE_S = 60.0
@@ -37,6 +38,17 @@ def test_automations_listen_to_events_that_are_told():
     ours = {name for name in told if name.startswith("discovery.")}
     assert {REVIEW_WAITING, TRANSFER_HARMFUL, TARGET_REACHED} <= ours <= set(EVENTS)
     assert told - ours == {"prefect.flow-run.Crashed", "prefect.flow-run.Failed"}
+
+
+@pytest.fixture
+def cli_run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs a command in a process of its own."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "discovery.cli.main", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture
@@ -78,6 +90,8 @@ def test_a_team_is_told(client, mailbox, tmp_path):
     """Created from the file, they notify about a review, harm, a target, an end, a stuck campaign and a crashed run."""
     url, received = mailbox
     _create_automations(_notifying(url), tmp_path)
+    assert {one.change for one in notify("custom-webhook/team")} == {"updated"}  # made already, under these names
+    assert len(client.read_automations()) == 5
     store = Store(tmp_path / "lab.duckdb")
     store.add_event("lab", REVIEW_WAITING, {"cycle": 3, "proposal_ids": ["lab-c003-00", "lab-c003-01"]}, 3)
     harm = {"weights": {"no_transfer": 0.91, "history": 0.09}, "e_value": 33.33, "n_measurements": 7}
@@ -95,6 +109,23 @@ def test_a_team_is_told(client, mailbox, tmp_path):
     assert by_subject["lab: finished"] == "The budget is used."
     assert by_subject["lab: stuck"] == "Nobody answers."
     assert "The machine was lost." in by_subject[f"{crashed}: Crashed"]
+
+
+@pytest.mark.slow
+def test_notify_makes_and_removes_automations(client, cli_run):
+    """`discovery notify` makes each automation once, takes it away again, and names the blocks that there are."""
+    _notifying("http://127.0.0.1:9")
+    assert cli_run("notify", "slack-webhook/team").returncode == 1
+    assert "Known: custom-webhook/team." in cli_run("notify", "slack-webhook/team").stderr
+    for words, change in (
+        (["custom-webhook/team"], "created"),
+        (["custom-webhook/team"], "updated"),
+        (["--remove"], "removed"),
+    ):
+        made = json.loads(cli_run("notify", *words, "--json").stdout)
+        assert [one["change"] for one in made] == [change] * 5
+    assert client.read_automations() == []
+    assert json.loads(cli_run("notify", "--remove", "--json").stdout) == []
 
 
 def _notifying(url: str) -> UUID:
