@@ -20,6 +20,7 @@ from uuid import UUID
 from discovery.errors import ConfigurationError
 from flows.runtime import ServerChild, check_server, configure, named_server
 from flows.server import HOST, listen
+from flows.wake import SWEEP
 
 PORT = 4200
 POLL_S = 2.0  # between two looks for runs that are due; Prefect's own ten leave places empty as long as a run takes
@@ -111,6 +112,7 @@ def run_deployments(deployments: Sequence[tuple[str, UUID]], limit: int) -> None
     Raises:
         KeyboardInterrupt: When it was told to end, by Ctrl-C or by a service manager.
     """
+    from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
     _find_flows()
@@ -123,6 +125,9 @@ def run_deployments(deployments: Sequence[tuple[str, UUID]], limit: int) -> None
         runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(running.cancel)  # its own waits for nothing
         for name, deployment_id in deployments:
             await runner.aadd_deployment(_Known(name, deployment_id))
+        async with get_client() as client:  # what was cut off, or arrived while nobody ran them, is taken up at once
+            for sweep in [deployment_id for name, deployment_id in deployments if name.startswith(f"{SWEEP}/")]:
+                await client.create_flow_run_from_deployment(sweep)
         await runner.start()
 
     try:
