@@ -118,6 +118,19 @@ def test_a_campaign_keeps_what_it_started_with(make_campaign: Make) -> None:
     assert version_ids(again)["history"] == newer
 
 
+def test_a_changed_budget_keeps_what_it_started_with(make_campaign: Make) -> None:
+    """A change of the file that needs no training takes nothing that was promoted meanwhile either."""
+    campaign = make_campaign(experience=HISTORY)
+    before = version_ids(campaign)
+    newer = keep_with_sources(campaign, ("campaign:other",))
+    more = make_campaign(experience=HISTORY, budget={"experiments": 20})
+    assert version_ids(more) == before
+    again = make_campaign(experience=HISTORY, budget={"experiments": 20})
+    assert version_ids(again) == before
+    again.meta_train()
+    assert version_ids(again)["history"] == newer
+
+
 def test_a_checkpoint_of_another_space_is_refused(make_campaign: Make) -> None:
     """One sentence says that parameters have changed and what to do."""
     campaign = make_campaign()
