@@ -131,7 +131,7 @@ class _Server:
             return Deployed(plan.full_name, CREATED, made, self.page(made), schedule=_when(plan))
         change = differences(plan, found, self.pool)
         if change:
-            self.update(found.id, change)
+            self.change(found.id, change)
         done = UPDATED if change else UNCHANGED
         return Deployed(plan.full_name, done, found.id, self.page(found.id), tuple(sorted(change)), _when(plan))
 
@@ -155,12 +155,12 @@ class _Server:
             if not left:
                 done.append(self.delete(SWEEP, found))
             elif left != _swept(found):
-                self.update(found.id, {"parameters": {**found.parameters, "files": left}})
+                self.change(found.id, {"parameters": {**found.parameters, "files": left}})
                 changed = ("parameters",)
                 done.append(Deployed(f"{SWEEP}/{found.name}", UPDATED, found.id, self.page(found.id), changed))
         return done
 
-    def update(self, deployment_id: UUID, change: Mapping[str, Any]) -> None:
+    def change(self, deployment_id: UUID, change: Mapping[str, Any]) -> None:
         """Change some of a deployment."""
         from prefect.client.schemas.actions import DeploymentUpdate
 

@@ -81,6 +81,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "n_budget": spec.budget.experiments,
         "n_open": 0,
         "n_waiting": 0,
+        "n_running": 0,
         "best": None,
         "is_finished": False,
         "reason": f"Nothing is stored yet; {counted(spec.budget.experiments, 'experiment')} may be made.",
