@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from discovery.review.card import value_text
+
 if TYPE_CHECKING:
     from discovery.cycle import ProposalDraft
     from discovery.store import ProposalRow
@@ -66,7 +68,7 @@ class Decision:
 
     @property
     def _changes(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.values.items())
+        return ", ".join(f"{name}={value_text(value)}" for name, value in self.values.items())
 
 
 @dataclass(frozen=True)
