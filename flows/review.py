@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.events import tell_events
+from flows.forms import close_forms
 from flows.progress import StageStarted, tell
 from flows.steps import opened, review_step, run_name
 
@@ -23,6 +24,8 @@ def review(file: str, cycle: int, auto_approve: bool = False, device: str = "aut
         Ids of the proposals that wait for a person.
     """
     tell(StageStarted("review", cycle))
-    waiting = review_step(file, device, auto_approve).waiting
+    report = review_step(file, device, auto_approve)
+    if report.stale:
+        close_forms(opened(file, device))
     tell_events(opened(file, device).store)  # people hear of it before experiments begin, which may take hours
-    return list(waiting)
+    return list(report.waiting)
