@@ -81,12 +81,13 @@ def publish_models(one: Campaign, version_ids: Sequence[str]) -> None:
 def publish_cycle(one: Campaign, summary: CycleSummary) -> None:
     """Publish what a cycle brought and the pages that it changed, with links from the one to the others.
 
-    Where no lasting server shows pages there is no forecast among them.
+    A new forecast is made only where a lasting server shows it.
     """
-    forecast = one.forecast_if_cheap() if os.environ.get("PREFECT_API_URL") else None
+    if os.environ.get("PREFECT_API_URL"):
+        one.forecast_if_cheap()
     frames = CampaignFrames.read(one.spec, one.store)
     places = {"proposals": publish_proposals(one, frames)}
-    for page in (progress_page(frames, forecast), hypotheses_page(frames), calibration_page(frames)):
+    for page in (progress_page(frames), hypotheses_page(frames), calibration_page(frames)):
         places[page.topic] = _publish(one.name, page, elsewhere(one.name, page.topic))
     page = PageText("cycles", cycle_headline(summary), cycle_markdown(summary))
     _publish(one.name, page, elsewhere(one.name, page.topic, places))

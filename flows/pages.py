@@ -32,8 +32,6 @@ from discovery.session.stopping import amount
 if TYPE_CHECKING:
     import pandas as pd
 
-    from discovery.evaluation.forecast import Forecast
-
 N_ROWS = 200  # proposals that a table holds; the others are in the store
 N_SOURCES = 12  # tasks that a model card names
 SCORES: Mapping[str, str] = {
@@ -58,14 +56,9 @@ class PageText:
     text: str
 
 
-def progress_page(frames: CampaignFrames, forecast: Forecast | None = None) -> PageText:
-    """Say what was found, at what cost, and what to expect.
-
-    Args:
-        frames: The campaign.
-        forecast: A forecast from exactly these measurements, where there is one.
-    """
-    parts = ["## Best so far"]
+def progress_page(frames: CampaignFrames) -> PageText:
+    """Say what was found, at what cost, and what the last forecast expects."""
+    parts, forecast = ["## Best so far"], frames.forecasts[-1] if frames.forecasts else None
     if len(frames.outcomes):
         said = f"Measured {frames.outcome} and the best so far"
         parts += [markdown.image(best_plot(frames, forecast), said), markdown.grid_markdown(conditions_grid(frames))]
@@ -73,7 +66,8 @@ def progress_page(frames: CampaignFrames, forecast: Forecast | None = None) -> P
     if forecast is not None:
         from discovery.report.forecast import LIMITS, forecast_sentence
 
-        parts.append(f"{markdown.plain(forecast_sentence(forecast, frames.spec))} *{LIMITS}*")
+        said = f"Forecast after {counted(forecast.n_measured, 'measurement')}:"
+        parts.append(f"**{said}** {markdown.plain(forecast_sentence(forecast, frames.spec))} *{LIMITS}*")
     return PageText("progress", campaign_headline(frames), "\n\n".join(parts))
 
 
@@ -158,7 +152,7 @@ def model_card(row: Mapping[str, Any]) -> str:
         ("trained", f"{row['created_at']:%Y-%m-%d %H:%M} UTC"),
         ("status", str(row["status"]).lower()),
         ("learned from", f"{counted(len(sources), 'task')}: {named}{more}" if sources else "no task"),
-        ("refined from", row["parent"] if isinstance(row["parent"], str) and row["parent"] else "-"),
+        ("refined from", row["parent"] if isinstance(row["parent"], str) and row["parent"] else "no earlier version"),
         *((SCORES.get(name, name), number(value, 3)) for name, value in scores.items()),
     ]
     return f"### {markdown.plain(row['hypothesis'])}\n\n{markdown.facts(facts)}"
@@ -173,7 +167,7 @@ def proposal_rows(frames: CampaignFrames) -> list[dict[str, str]]:
             "proposal": str(row["proposal_id"]).removeprefix(f"{frames.spec.name}-"),
             "status": "measured" if row["is_measured"] else str(row["status"]).lower(),
             "predicted": with_sd(row["mean"], row["sd"]),
-            "measured": number(measured.get(row["proposal_id"])),
+            "measured": number(measured[row["proposal_id"]]) if row["proposal_id"] in measured.index else "",
             "argued by": markdown.plain(str(row["argued_by"])),
             "chosen to": "learn" if row["is_exploring"] else "improve",
             **{parameter: markdown.plain(number(row[parameter])) for parameter in frames.spec.parameter_names},

@@ -10,6 +10,8 @@ from discovery.report.svg import data_uri
 
 SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """Characters that Markdown would take for more than text; an underscore only where a word does not go on."""
+BEGINNING = re.compile(r"^(\d*)([-+#.)])(?=\s|$)")
+"""What would begin a list or a heading, where it stands before anything else."""
 
 
 def plain(text: str) -> str:
@@ -19,7 +21,8 @@ def plain(text: str) -> str:
         >>> print(plain("C[C@H](N)C(=O)O | P1_L1 * 2"))
         C\[C@H\](N)C(=O)O \| P1_L1 \* 2
     """
-    return SPECIAL.sub(r"\\\g<0>", text).replace("\n", " ")
+    one_line = SPECIAL.sub(r"\\\g<0>", text).replace("\n", " ")
+    return BEGINNING.sub(r"\1\\\2", one_line)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1) -> str:

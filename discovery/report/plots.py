@@ -26,7 +26,7 @@ def best_plot(frames: CampaignFrames, forecast: Forecast | None = None) -> str:
 
     Args:
         frames: The campaign, with at least one measurement.
-        forecast: A forecast from exactly these measurements.
+        forecast: A forecast, from these measurements or from the first of them.
     """
     y = frames.outcomes
     x = [float(i) for i in range(1, len(y) + 1)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORECAST = "forecast"
 """Name of the metric whose detail is a forecast; its value is the probability of reaching the target, or NaN."""
 CHEAP_S = 2.0  # seconds that a forecast may take where nobody has asked for it
+PAUSE = 10  # measurements without another one after it took longer
 FEW_WORLDS = 32  # worlds of such a forecast
 N_SAMPLED = 4096  # configurations that stand for a space without a list of candidates
 
@@ -88,13 +89,14 @@ class Forecasting(Learning):
     def forecast_if_cheap(self) -> Forecast | None:
         """Return a quick forecast, kept like any other; None where it would take long, or nothing is left to forecast.
 
-        How long it takes is known from earlier ones: after two that took long there are none until somebody asks.
+        How long it takes is known from the last one: after one that took long the next ten measurements have none.
         """
-        known, progress = self.forecasts()[-2:], self.progress()
+        known, progress = self.forecasts(), self.progress()
         is_over = progress.is_finished or progress.n_measurements >= progress.n_budget
         if is_over or not progress.n_measurements:
             return None
-        if len(known) == 2 and min(one.seconds / one.n_draws for one in known) * FEW_WORLDS > CHEAP_S:
+        is_slow = bool(known) and known[-1].seconds * FEW_WORLDS > CHEAP_S * known[-1].n_draws
+        if is_slow and progress.n_measurements < known[-1].n_measured + PAUSE:
             return None
         try:
             return self.forecast(n_draws=FEW_WORLDS)

@@ -152,7 +152,7 @@ def test_proposals_say_what_why_and_how_sure(frames):
         "amine": "CCO",
         "id": "lab_1-c002-00",
     }
-    assert (second["status"], second["predicted"], second["measured"]) == ("proposed", "70", "-")
+    assert (second["status"], second["predicted"], second["measured"]) == ("proposed", "70", "")
     assert third["amine"] == r"C\[C@H\](N)C(=O)O" and third["chosen to"] == "learn"
 
 
@@ -189,7 +189,7 @@ def test_a_model_card_says_what_a_model_is():
     assert page.headline == "2 models in use: history, no_transfer."
     history, cold = page.text.split("### no_transfer")
     assert "- **learned from:** 14 tasks: case_0.csv, " in history and "case_11.csv and 2 more" in history
-    assert "- **trained:** 2026-11-23 17:00 UTC" in history and "- **refined from:** -" in history
+    assert "- **trained:** 2026-11-23 17:00 UTC" in history and "- **refined from:** no earlier version" in history
     assert "- **negative log density on held-out tasks (less is better):** 0.298" in history
     assert "- **own:** 1" in history
     assert "- **learned from:** no task" in cold and "- **refined from:** v0" in cold

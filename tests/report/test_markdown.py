@@ -18,6 +18,11 @@ from discovery.report.markdown import facts, grid_markdown, image, plain, table
         ("<img src=x>", r"\<img src=x\>"),
         ("2*3 $x$ `y` \\", r"2\*3 \$x\$ \`y\` \\"),
         ("two\nlines", "two lines"),
+        ("-", r"\-"),
+        ("# 4", r"\# 4"),
+        ("2. of 3", r"2\. of 3"),
+        ("-5.5", "-5.5"),
+        ("+", r"\+"),
     ],
 )
 def test_special_characters_are_text(text, wanted):
