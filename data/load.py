@@ -150,8 +150,8 @@ def run_load(load: Load, folder: Path) -> Outcome:
         server = next((child for child in children(process.pid) if "flows.server" in child.command), None)
         before, runs_before = usage(server.pid) if server else None, usage(process.pid)
         deadline = time.monotonic() + load.patience_s
-        for _ in range(load.rounds):
-            make_due(api, ids, {"cycles": 1})
+        for i in range(load.rounds):
+            make_due(api, ids, {"cycles": 1}, key=str(i))
             wait_until_idle(api, process, deadline)
         runs, after = campaign_runs(api), usage(server.pid) if server else None
         spent = usage(process.pid).children_s - runs_before.children_s

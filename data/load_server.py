@@ -71,10 +71,11 @@ def deployed(api: httpx.Client, folder: Path, process: subprocess.Popen[bytes], 
     raise DiscoveryError(f"Campaigns must be deployed within {limit_s:.0f} s; see {folder / 'deploy.log'}.")
 
 
-def make_due(api: httpx.Client, ids: Sequence[str], parameters: dict[str, Any]) -> None:
-    """Ask for a run of each deployment, now."""
+def make_due(api: httpx.Client, ids: Sequence[str], parameters: dict[str, Any], key: str) -> None:
+    """Ask for a run of each deployment, now; under the same key only once."""
     for one in ids:
-        call(api, f"/deployments/{one}/create_flow_run", {"parameters": parameters})
+        body = {"parameters": parameters, "idempotency_key": f"{one}-{key}"}
+        call(api, f"/deployments/{one}/create_flow_run", body)
 
 
 def wait_until_idle(api: httpx.Client, process: subprocess.Popen[bytes], deadline: float) -> None:
@@ -97,12 +98,17 @@ def call(api: httpx.Client, path: str, body: dict[str, Any]) -> Any:
     Raises:
         DiscoveryError: If it stays busy.
     """
+    said = ""
     for pause in BUSY_PAUSES_S:
-        answer = api.post(path, json=body)
-        if answer.status_code < 500:
-            return answer.raise_for_status().json()
+        try:
+            answer = api.post(path, json=body)
+            if answer.status_code < 500:
+                return answer.raise_for_status().json()
+            said = str(answer.status_code)
+        except httpx.TimeoutException as error:
+            said = str(error)
         time.sleep(pause)
-    raise DiscoveryError(f"The server must answer {path}; got {answer.status_code} {len(BUSY_PAUSES_S)} times.")
+    raise DiscoveryError(f"The server must answer {path}; got {said} {len(BUSY_PAUSES_S)} times.")
 
 
 def campaign_runs(api: httpx.Client) -> pd.DataFrame:
