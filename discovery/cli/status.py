@@ -69,6 +69,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "experience": list(experience_sentences(fit)) if fit is not None else [],
         "expected_gain": gains[-1].per_experiment if gains else None,
         "min_gain": campaign.spec.stop.min_gain,
+        "n_corrections": len(campaign.corrections()),
     }
 
 
@@ -96,6 +97,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "expected_gain": None,
         "ended_by": "",
         "min_gain": spec.stop.min_gain,
+        "n_corrections": 0,
     }
 
 
@@ -114,6 +116,8 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
         )
     if facts["weights"]:
         lines.append(_weights_line(facts))
+    if facts["n_corrections"]:
+        lines.append(f"{counted(facts['n_corrections'], 'correction')} of measurements: discovery changes {file}")
     lines += facts["experience"]
     if facts["min_gain"] is not None and facts["expected_gain"] is not None and not facts["ended_by"]:
         lines.append(

@@ -23,6 +23,8 @@ def test_a_correction_is_said_and_told(cli, measured):
     assert "lab-m0002 is corrected to lab-m0002-r1: yield 36 -> 81.5. 3 of 6 experiments" in done.out
     gone = cli("retract", measured, "lab-m0003", "--reason", "wrong vial", "--by", "bea", "--json").json
     assert (gone["is_retracted"], gone["by"], gone["corrected_id"]) == (True, "bea", "lab-m0003")
+    assert "2 corrections of measurements: discovery changes" in cli("status", measured).out
+    assert cli("status", measured, "--json").json["n_corrections"] == 2
     story = cli("changes", measured).out
     assert ", ada: lab-m0002 corrected to lab-m0002-r1, yield 36 -> 81.5 (digits transposed)." in story
     assert ", bea: lab-m0003 retracted (wrong vial)." in story

@@ -122,9 +122,11 @@ def test_a_retracted_answer_may_be_given_again(store, check):
     store.add_measurements("lab", check(answer))
     store.retract("lab-m0001", "wrong vial")
     assert store.add_measurements("lab", check(answer)).n_added == 0
+    twice = {name: cells * 2 for name, cells in answer.items()}  # a replicate beside the one that was retracted
+    assert store.add_measurements("lab", check(twice)).n_added == 1
     assert store.add_measurements("lab", check({**answer, "note": ["second try"]})).n_added == 1
     assert store.add_measurements("lab", check({**answer, "yield": [51.0]})).n_added == 1
-    assert len(store.measurements("lab")) == 2
+    assert len(store.measurements("lab")) == 3
 
 
 def test_views_count_what_counts(store, check):
