@@ -78,10 +78,13 @@ def test_a_result_comes_as_a_file_and_completes_its_trial(far):
 
 
 def test_a_run_that_comes_again_adds_nothing(far, tmp_path):
-    """A run that is started again finds its file, also where it was taken in; the same file again adds nothing."""
+    """A run that is started again measures nothing again, also where its file was taken in; a copy adds nothing."""
     one, name = far()
     first = (tmp_path / "inbox" / name).read_bytes()
-    assert far()[1] == name
+    table = (tmp_path / "table.csv").read_text()
+    (tmp_path / "other.csv").write_text(table.replace(".", "9."))
+    again = {"experiment": {**POOL, "path": "other.csv"}}
+    assert (far(**again)[1], (tmp_path / "inbox" / name).read_bytes()) == (name, first)
     take_inbox(one, Settling(settle_s=0.0))
     (tmp_path / "inbox" / f"again-{name}").write_bytes(first)
     (taken,) = take_inbox(one, Settling(settle_s=0.0))
