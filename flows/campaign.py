@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from prefect import flow, tags
+from prefect.context import FlowRunContext
 from pydantic import Field
 
 from discovery.errors import counted
@@ -88,8 +89,8 @@ def campaign(
 
     Args:
         file: The campaign file.
-        cycles: How many cycles to propose at most; 0 to carry out and take in alone, None for as many as the budget
-            allows.
+        cycles: How many cycles to propose at most; 0 to carry out and take in alone (the run of a schedule proposes
+            one nevertheless), None for as many as the budget allows.
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
         go_on: Whether to go on even where `stop.min_gain` advises to stop.
@@ -97,7 +98,8 @@ def campaign(
     Raises:
         LeaseError: If another process runs this campaign.
     """
-    one, options = opened(file, device), RunOptions(file, cycles, auto_approve, device, go_on)
+    asked = 1 if cycles == 0 and is_scheduled() else cycles
+    one, options = opened(file, device), RunOptions(file, asked, auto_approve, device, go_on)
     with running(one.store, one.name) as check, tags(TAG, one.name):
         is_new = not options.is_over(one.progress())
         if is_new:
@@ -116,6 +118,16 @@ def campaign(
         n_measurements=progress.n_measurements,
         refinement=refinement,
     )
+
+
+def is_scheduled() -> bool:
+    """Say whether a schedule made this run.
+
+    The schedule cannot say itself that a cycle is to be proposed: Prefect 3.8 forgets a schedule's parameters when it
+    is switched off and on in the pages.
+    """
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and bool(context.flow_run.auto_scheduled)
 
 
 def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcome:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from discovery.errors import ConfigurationError, DiscoveryError
 from flows.deployments import CampaignFile, DeploymentPlan, campaign_plans, sweep_plan
-from flows.differences import content, differences, schedules_of
+from flows.differences import content, differences, interval_s, schedules_of
 from flows.runtime import bare_url, server_fault
 from flows.wake import CAMPAIGN, DECIDE, SWEEP
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CREATED, UPDATED, UNCHANGED, REMOVED = "created", "updated", "unchanged", "removed"
 POOL_TYPE = "process"
+SWEEP_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class DeployOptions:
 
     Attributes:
         pool: Work pool whose workers run them; empty for none; None to leave it as it is.
-        every_s: Seconds between two sweeps of a store.
+        every_s: Seconds between two sweeps of a store; None to leave it as it is, and `SWEEP_S` for a new one.
         prune: Whether campaigns of the same store that are not named any more are removed.
     """
 
     pool: str | None = None
-    every_s: float = 300.0
+    every_s: float | None = None
     prune: bool = False
 
 
@@ -137,8 +138,10 @@ class _Server:
 
     def sweep(self, store: Path, members: Sequence[CampaignFile], options: DeployOptions) -> list[Deployed]:
         """Let a store be swept, for these campaigns and for those that were deployed earlier."""
-        plan, done = sweep_plan(store, members, options.every_s), []
+        plan, done = sweep_plan(store, members, options.every_s or SWEEP_S), []
         before = self.find(plan.full_name)
+        if options.every_s is None and before is not None:
+            plan = replace(plan, every_s=interval_s(before))
         left = [file for file in _swept(before) if file not in plan.parameters["files"]]
         if options.prune:
             gone = [file for file in left if _store_of(file) in (None, store)]

@@ -70,7 +70,6 @@ class DeploymentPlan:
         version: Identity of what it was made from; empty where it has none.
         cron: Cron line and time zone of its schedule, or None.
         every_s: Seconds between its runs, or None.
-        on_schedule: Parameters that differ in runs of its schedule.
         collision: What becomes of a run that is asked for while another one runs.
         environment: Variables that a worker sets for its runs.
     """
@@ -83,7 +82,6 @@ class DeploymentPlan:
     version: str = ""
     cron: tuple[str, str] | None = None
     every_s: float | None = None
-    on_schedule: Mapping[str, Any] = field(default_factory=dict)
     collision: str = CANCEL_NEW
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -156,7 +154,6 @@ def campaign_plans(one: CampaignFile, ui_url: str = "") -> list[DeploymentPlan]:
             {"file": str(one.path), **({"cycles": 0} if spec.schedule else {})},
             f"{SCHEDULED if spec.schedule else GOES_ON}\n\n{text}",
             cron=(spec.schedule.cron, spec.schedule.timezone) if spec.schedule else None,
-            on_schedule={"cycles": 1} if spec.schedule else {},
             **shared,
         ),
         DeploymentPlan(

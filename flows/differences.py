@@ -63,6 +63,12 @@ def _schedule(plan: DeploymentPlan) -> tuple[object, ...] | None:
     return plan.cron or (None if plan.every_s is None else (plan.every_s,))
 
 
+def interval_s(found: DeploymentResponse) -> float | None:
+    """Return the seconds between the runs of a deployment; None where it has no interval."""
+    kept = _kept(found)
+    return float(kept[0]) if kept and isinstance(kept[0], float) else None
+
+
 def _kept(found: DeploymentResponse) -> tuple[object, ...] | None:
     """Return the same of a deployment; several schedules are like no plan's."""
     told: list[tuple[object, ...]] = []
@@ -78,7 +84,7 @@ def _kept(found: DeploymentResponse) -> tuple[object, ...] | None:
 
 
 def schedules_of(plan: DeploymentPlan) -> list[dict[str, Any]]:
-    """Return Prefect's schedule of a plan, with the parameters of its runs; empty where it has none."""
+    """Return Prefect's schedule of a plan; empty where it has none."""
     from prefect.client.schemas.schedules import construct_schedule
 
     if plan.cron is not None:
@@ -87,7 +93,7 @@ def schedules_of(plan: DeploymentPlan) -> list[dict[str, Any]]:
         made = construct_schedule(interval=plan.every_s)
     else:
         return []
-    return [{"schedule": made, "active": True, "parameters": dict(plan.on_schedule)}]
+    return [{"schedule": made, "active": True}]
 
 
 def _strategy(options: Any) -> str | None:

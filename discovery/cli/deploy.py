@@ -31,8 +31,9 @@ def deploy(
     serve: Annotated[bool, typer.Option("--serve", help="Stay, and run them in processes of this machine.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Runs at once with --serve.")] = SERVE_LIMIT,
     sweep_every: Annotated[
-        str, typer.Option("--sweep-every", metavar="TIME", help="How often a sweep looks for what was missed.")
-    ] = "5m",
+        str | None,
+        typer.Option("--sweep-every", metavar="TIME", help="How often a sweep looks for what was missed; first 5m."),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove campaigns of the same store that are not named.")
     ] = False,
@@ -50,7 +51,7 @@ def deploy(
     ends with the command.
     """
     _check_options(pool, serve, remove, prune)
-    every_s = _seconds(sweep_every)
+    every_s = None if sweep_every is None else _seconds(sweep_every)
     if remove:
         with _server(files[0], serve=False, host=host, port=port):
             from flows.deploying import remove as remove_files
@@ -65,7 +66,7 @@ def deploy(
         wanted = DeployOptions(pool="" if serve else pool, every_s=every_s, prune=prune)
         done = deploy_campaigns(campaigns, wanted)
         _show(done, as_json)
-        _say_next(files, pool, serve)
+        _say_next(files, done, pool, serve)
         if serve:
             _serve(done, limit)
 
@@ -130,15 +131,15 @@ def _show(done: Sequence[Deployed], as_json: bool) -> None:
     print_table("Deployments", ("deployment", "change", "schedule", "page"), rows, n_text=4)
 
 
-def _say_next(files: Sequence[Path], pool: str | None, serve: bool) -> None:
+def _say_next(files: Sequence[Path], done: Sequence[Deployed], pool: str | None, serve: bool) -> None:
     """Say what a person does next."""
     words = " ".join(map(str, files))
     if serve:
         note("Running them until Ctrl-C. Elsewhere on this machine, so that results and decisions wake them:")
         note(f"  export PREFECT_API_URL={os.environ['PREFECT_API_URL']}")
     elif pool is not None:
-        note(f"Next, on every machine that shall run them: prefect worker start --pool {pool}")
-    else:
+        note(f"Next, where they shall run: prefect worker start --pool {pool}")
+    elif any(one.change == "created" for one in done):
         note(f"Next: discovery deploy {words} --serve, or --pool NAME and a worker; a deployment alone runs nothing.")
 
 

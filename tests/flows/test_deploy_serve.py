@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from discovery.store import Store
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.skipif(os.name != "posix", reason="signals")]
 SECRET = "lab:never-shown-7c1f"
 TOKEN = base64.b64encode(SECRET.encode()).decode()
@@ -104,11 +106,15 @@ def test_a_campaign_with_a_schedule_runs_to_its_end_behind_a_password(write, ser
         assert served.ask(path, token="")[0] == served.ask(path, token=TOKEN[::-1])[0] == 401
         assert served.ask(path)[0] == 200
     assert served.ask("/api/health", token="")[0] == served.ask("/", token="")[0] == 200
-    done = {"sort": "END_TIME_DESC", "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    done["flows"] = {"name": {"any_": ["campaign"]}}
-    wait_for(lambda: json.loads(served.ask("/api/flow_runs/filter", done)[1]) != [], served)
-    run = json.loads(served.ask("/api/flow_runs/filter", done)[1])[0]
-    assert run["auto_scheduled"] and run["name"] == "Lab_1 campaign"
+    done = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "flows": {"name": {"any_": ["campaign"]}}}
+
+    def of_schedule() -> list[str]:
+        runs = json.loads(served.ask("/api/flow_runs/filter", done)[1])
+        return [run["name"] for run in runs if run["auto_scheduled"]]
+
+    wait_for(lambda: bool(of_schedule()), served)
+    assert set(of_schedule()) == {"Lab_1 campaign"}
+    assert len(Store(served.folder / "discovery.duckdb").measurements("Lab_1")) == 2
     logs = served.ask("/api/logs/filter", {"logs": {"level": {"ge_": 0}}})[1]
     assert "Finished in state Completed" in logs
     check_refused(served, write(name="other", store="other.duckdb"))

@@ -45,9 +45,11 @@ def test_the_same_file_again_changes_nothing(client, write):
     """Ids, times of change and schedules stay when a file is deployed again, also without its pool being named."""
     file = write(name="again", schedule="0 6 * * *", store="again.duckdb")
     first = deployed(file, pool="again-pool")
-    before = [client.read_deployment(one.deployment_id) for one in first.values()]
     assert {one.change for one in first.values()} == {"created"}
     assert set(first) == {"campaign/again", "decide/again", "sweep/again"}
+    deployed(file, every_s=1200.0)
+    assert client.read_deployment(first["sweep/again"].deployment_id).schedules[0].schedule.interval.seconds == 1200
+    before = [client.read_deployment(one.deployment_id) for one in first.values()]
     for options in ({"pool": "again-pool"}, {}):
         again = deployed(file, **options)
         assert {one.change for one in again.values()} == {"unchanged"}, again
@@ -73,7 +75,7 @@ def test_a_changed_file_changes_its_deployment_and_keeps_its_runs(client, write)
     assert "12 experiments" in found.description
     assert client.read_flow_run(run.id).deployment_id == before.deployment_id
     write(name="changing", store="changing.duckdb", budget={"experiments": 12})
-    assert deployed(file)["campaign/changing"].changed == ("schedules", "version")
+    assert {"parameters", "schedules", "version"} <= set(deployed(file)["campaign/changing"].changed)
     assert client.read_deployment(before.deployment_id).schedules == []
 
 
