@@ -60,28 +60,33 @@ class RunView:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a campaign's lease, and may live.
+    """Who holds a campaign's lease.
 
     Attributes:
         owner: Machine and process.
         since: When it was taken, UTC.
+        is_gone: Whether the process is known to be gone, or the lease has expired.
     """
 
     owner: str
     since: datetime
+    is_gone: bool = False
 
 
 def holder_of(leases: pd.DataFrame, name: str) -> Holder | None:
-    """Return who holds a lease and may live (`Store.leases`), or None."""
-    rows = leases[(leases["name"] == name) & ~leases["is_free"]]
-    return None if rows.empty else Holder(str(rows["owner"].iloc[0]), rows["acquired_at"].iloc[0].to_pydatetime())
+    """Return who holds a lease (`Store.leases`), or None."""
+    rows = leases[leases["name"] == name]
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    return Holder(str(row["owner"]), row["acquired_at"].to_pydatetime(), bool(row["is_free"]))
 
 
 def is_dead(run: RunView, holder: Holder | None, now: datetime) -> bool:
     """Say whether nobody can be running a run any more, although Prefect believes in it.
 
     A run of a campaign takes the lease when it begins: one that began long before the lease was taken is not its
-    holder, and one without a lease has ended or been killed.
+    holder, one without a lease has ended or been killed, and one whose lease was left by a dead process is dead.
 
     Args:
         run: A run that nobody called; what it calls dies with it.
@@ -92,7 +97,10 @@ def is_dead(run: RunView, holder: Holder | None, now: datetime) -> bool:
     if run.state in ("RUNNING", "CANCELLING"):
         if run.flow != CAMPAIGN:
             return age_s > SHORT_S
-        is_holder = holder is not None and holder.since <= run.since + timedelta(seconds=GRACE_S)
+        if holder is not None and holder.is_gone and holder.since >= run.since:
+            return True
+        begun_by = run.since + timedelta(seconds=GRACE_S)
+        is_holder = holder is not None and not holder.is_gone and holder.since <= begun_by
         return age_s > GRACE_S and not is_holder
     return run.state == "PENDING" and age_s > PENDING_S
 

@@ -65,17 +65,18 @@ def sweep_once(files: Sequence[str], settle_s: float = SETTLE_S) -> list[Deed]:
     from prefect.client.orchestration import get_client
 
     campaigns, deeds = open_all(files, opened)
-    deeds += tidy(list(campaigns.values()), settle_s)
-    for store in {one.store.path: one.store for one in campaigns.values()}.values():
-        deeds += guarded("", _tell(store))
     try:
         with get_client(sync_client=True) as client:
-            deeds += guarded("", end_dead_runs(client, campaigns))
+            deeds += guarded("", end_dead_runs(client, campaigns))  # before the leases are freed that tell them apart
+            deeds += tidy(list(campaigns.values()), settle_s)
+            for store in {one.store.path: one.store for one in campaigns.values()}.values():
+                deeds += guarded("", _tell(store))
             runs = open_runs(client)
             for file, one in campaigns.items():
                 mine = [run for run in runs if is_of(run, Path(file).resolve())]
                 deeds += guarded(one.name, wake_where_due(client, one, file, mine))
     except httpx.HTTPError as error:
+        deeds += tidy(list(campaigns.values()), settle_s)  # what needs no server is done all the same
         deeds.append(Deed("", PROBLEM, f"The Prefect server must answer; got {type(error).__name__}: {error}."))
     return deeds
 

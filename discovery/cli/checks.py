@@ -67,7 +67,7 @@ def repair_everything(store: Store) -> list[Finding]:
     from discovery.session.sweeping import PROBLEM, guarded, tidy
 
     campaigns, _ = open_campaigns(store)
-    deeds = [*tidy(campaigns, arrivals.SETTLE_S), *guarded("", _tell_and_end(store))]
+    deeds = [*guarded("", _end(store)), *tidy(campaigns, arrivals.SETTLE_S), *guarded("", _tell(store))]
     return [
         Finding(deed.what, deed.what != PROBLEM, _about(deed.campaign, deed.text), is_repaired=deed.what != PROBLEM)
         for deed in deeds
@@ -220,21 +220,29 @@ def check_inbox(one: Campaign, file: str) -> Iterator[Finding]:
         )
 
 
-def _tell_and_end(store: Store) -> Iterator[Deed]:
-    """Tell Prefect what it has not been told, and end the runs that nobody runs any more."""
-    if not os.environ.get("PREFECT_API_URL"):
-        return
+def _end(store: Store) -> Iterator[Deed]:
+    """End the flow runs that nobody runs any more."""
+    if os.environ.get("PREFECT_API_URL"):
+        from flows.runtime import prefect_runtime
+
+        with prefect_runtime(store.path.parent):
+            from flows.stuck import end_stuck_in
+
+            yield from end_stuck_in(store)
+
+
+def _tell(store: Store) -> Iterator[Deed]:
+    """Tell Prefect what it has not been told."""
     from discovery.session.sweeping import Deed
-    from flows.runtime import prefect_runtime
 
-    with prefect_runtime(store.path.parent):
-        from flows.events import tell_events
-        from flows.stuck import end_stuck_in
+    if os.environ.get("PREFECT_API_URL"):
+        from flows.runtime import prefect_runtime
 
-        n_told = tell_events(store)
-        if n_told:
-            yield Deed("", "events", f"{counted(n_told, 'event')} told to Prefect.")
-        yield from end_stuck_in(store)
+        with prefect_runtime(store.path.parent):
+            from flows.events import tell_events
+
+            if n_told := tell_events(store):
+                yield Deed("", "events", f"{counted(n_told, 'event')} told to Prefect.")
 
 
 def _safely(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:

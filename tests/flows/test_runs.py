@@ -44,6 +44,12 @@ def test_a_run_without_its_lease_is_dead(state, age_s, held_for_s, dead):
     assert is_dead(run(state, age_s), holder, NOW) is dead
 
 
+@pytest.mark.parametrize(("age_s", "dead"), [(60, True), (40, False)])
+def test_a_run_whose_lease_a_dead_process_left_is_dead_at_once(age_s, dead):
+    """Who took the lease after the run began is the run, and gone; a run that began since is another one."""
+    assert is_dead(run("RUNNING", age_s), Holder("lab:1", at(50), is_gone=True), NOW) is dead
+
+
 @pytest.mark.parametrize(("age_s", "dead"), [(600, False), (4000, True)])
 def test_flows_without_a_lease_are_given_an_hour(age_s, dead):
     """A form that is being written and a sweep hold no lease; they take seconds."""

@@ -83,7 +83,7 @@ def test_a_run_that_was_cut_off_is_ended_and_followed(client, deployed):
     begin(client, run.run_id)
     campaign = Campaign.open(file)
     campaign.store.take_lease(lease_name(campaign.name), f"{socket.gethostname()}:4194304", 3600)
-    assert sweep(file) == ["lease", "crashed", "woken"]
+    assert sweep(file) == ["crashed", "lease", "woken"]
     state = client.read_flow_run(run.run_id).state
     assert state.type.value == "CRASHED" and "What it recorded is in the store" in state.message
     (again,) = open_runs(client, file)
