@@ -21,7 +21,6 @@ from discovery.errors import counted
 from discovery.settings import current_user
 
 if TYPE_CHECKING:
-
     from discovery.errors import StopAdvisedError
     from discovery.session import Campaign, Decision
 
