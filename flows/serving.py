@@ -31,8 +31,8 @@ OWN = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # The newer pages ask a tracking service for its settings each time that they are opened, also with analytics off.
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
-    # Who holds the one place of a deployment is kept in files: in memory, a place that was held when the server was
-    # killed would be held for good, and no further run of that campaign would start.
+    # Who holds the one place of a deployment is kept in files: from memory it is forgotten when the server is killed,
+    # and the place stays taken until somebody ends the run that held it.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 """Set where the user has not."""
