@@ -16,7 +16,6 @@ from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
-    from discovery.report.campaign import CampaignFrames
     from discovery.space import CandidatePool, SearchSpace
     from discovery.store import Store
     from discovery.tasks.history import HistoryTasks
@@ -115,12 +114,12 @@ def report(
     """
     from discovery.campaign import load_spec
     from discovery.evaluation.calibration import BELIEF, drift
-    from discovery.report.campaign import campaign_headline, experience_words
+    from discovery.report.campaign import CampaignFrames, campaign_headline, experience_words
 
     spec = load_spec(file)
     kept = find_store(file, store)
     kept.campaign(spec.name)  # says so where the store does not know the campaign
-    frames = campaign_frames(spec, kept)
+    frames = CampaignFrames.read(spec, kept)
     if html is not None:
         from discovery.report.html import campaign_html
 
@@ -147,13 +146,6 @@ def report(
     from discovery.report.terminal import print_campaign
 
     print_campaign(frames)
-
-
-def campaign_frames(spec: CampaignSpec, store: Store) -> CampaignFrames:
-    """Collect what the report of a campaign is made of."""
-    from discovery.report.campaign import CampaignFrames
-
-    return CampaignFrames.read(spec, store)
 
 
 def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:

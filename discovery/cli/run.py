@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discovery.cli.campaigns import campaign_frames
 from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, Verbose
 from discovery.cli.output import note, of_steps, print_json, print_table, progress_bar
 
@@ -81,9 +80,10 @@ def run(
     if as_json:
         print_json({**vars(outcome), "campaign": campaign.name, "store": campaign.store.path})
     else:
+        from discovery.report.campaign import CampaignFrames
         from discovery.report.terminal import print_campaign
 
-        print_campaign(campaign_frames(campaign.spec, campaign.store))
+        print_campaign(CampaignFrames.read(campaign.spec, campaign.store))
     note(f"{campaign.name} is {outcome.state}. {outcome.reason} {outcome.refinement}".strip())
     if outcome.next_command:
         note(f"Next: {outcome.next_command.replace(str(file.resolve()), str(file))}")
@@ -106,9 +106,10 @@ def _run_flow(campaign: Campaign, arguments: tuple[Any, ...], verbose: bool) -> 
 
 def _write_tables(campaign: Campaign, folder: Path) -> None:
     """Write the report and the tables of a campaign."""
+    from discovery.report.campaign import CampaignFrames
     from discovery.report.html import campaign_html
 
-    campaign_html(campaign_frames(campaign.spec, campaign.store), folder / "report.html")
+    campaign_html(CampaignFrames.read(campaign.spec, campaign.store), folder / "report.html")
     campaign.measurements().to_csv(folder / "measurements.csv", index=False)
     campaign.proposals().to_csv(folder / "proposals.csv", index=False)
     note(f"Wrote {folder / 'report.html'}, measurements.csv and proposals.csv.")
