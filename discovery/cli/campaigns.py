@@ -99,6 +99,7 @@ def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, CandidatePool | Non
     space = SearchSpace.from_spec(spec)
     pool = CandidatePool.from_spec(spec, space)
     _check_makers(spec, space)
+    _check_inbox(spec)
     return space, pool, _check_history(spec, space)
 
 
@@ -160,6 +161,16 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
         adapter = adapter_for(spec, space)
         for line in adapter.warnings() if isinstance(adapter, Forewarns) else ():
             note(f"Warning: {line}")
+
+
+def _check_inbox(spec: CampaignSpec) -> None:
+    """Check that no other campaign of the store takes the same inbox; a store is not made for that."""
+    from discovery.session.inbox import check_alone
+    from discovery.store import Store
+
+    store = Store.of(spec)
+    if spec.inbox is not None and store.path.is_file():
+        check_alone(spec, store)
 
 
 def _check_history(spec: CampaignSpec, space: SearchSpace) -> HistoryTasks | None:

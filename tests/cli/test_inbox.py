@@ -76,12 +76,14 @@ def test_what_cannot_be_watched_is_refused(cli, write, changes, words, code, sai
 
 
 def test_two_campaigns_with_one_inbox_are_refused(cli, write):
-    """`watch` says so before it takes anything in."""
+    """`watch` says so before it takes anything in, and `validate` once the other one is in the store."""
     first = write(inbox="inbox")
     second = first.with_name("second.yaml")
     second.write_text(first.read_text().replace("name: lab", "name: second"))
     answer = cli("watch", first, second, "--once")
     assert answer.code == 1 and "must belong to one campaign" in answer.err
+    answer = cli("validate", second)
+    assert answer.code == 1 and "in second and in lab" in answer.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
