@@ -75,7 +75,7 @@ def test_pins_are_those_of_the_project():
     every = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
     pinned = {}
     for requirement in every:
-        name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", requirement).groups()
+        name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", requirement.partition(";")[0]).groups()
         if "<" in bounds or "==" in bounds:
             pinned[name] = bounds
     page = (FOLDER / "0008-what-is-pinned-and-why.md").read_text(encoding="utf-8")
