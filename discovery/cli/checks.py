@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from discovery.session.sweeping import Deed
     from discovery.store import Store
 
-REPAIR = "discovery doctor --repair"
+REPAIR = "discovery doctor --repair"  # `doctor` puts in which store is meant
 MODELS = "models"
 SHOWN = 5  # names that a finding lists
 

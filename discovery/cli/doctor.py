@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.checks import Finding, check_everything, repair_everything
+from discovery.cli.checks import REPAIR, Finding, check_everything, repair_everything
 from discovery.cli.options import JsonFlag, OptionalFile, StoreOption
 from discovery.cli.output import print_json, say
 from discovery.cli.store import find_store
@@ -53,7 +53,10 @@ def _look(file: Path | None, store: Path | None, repair: bool) -> list[Finding]:
     try:
         kept = find_store(file, store)
         done = repair_everything(kept) if repair else []
-        return [*done, *check_everything(kept, file)]
+        words = [str(file)] if file is not None else ["--store", str(store)] if store is not None else []
+        command = " ".join(["discovery", "doctor", *words, "--repair"])
+        found = check_everything(kept, file)
+        return [*done, *(replace(one, command=command) if one.command == REPAIR else one for one in found)]
     except ConfigurationError as error:
         return [Finding("campaign file", False, str(error))]
     except DiscoveryError as error:

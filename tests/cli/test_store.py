@@ -89,7 +89,7 @@ def test_doctor_finds_what_was_left_behind_and_repairs_what_is_safe(cli, write, 
     time.sleep(1.1)
     found = {finding["check"]: finding for finding in cli("doctor", file, "--json").json if not finding["is_fine"]}
     assert set(found) == {"lease", "proposals", "inbox"}
-    assert found["lease"]["command"] == "discovery doctor --repair"
+    assert found["lease"]["command"] == f"discovery doctor {file} --repair"
     assert found["inbox"]["command"] == f"discovery watch {file} --once"
     answer = cli("doctor", file, "--repair", "--json")
     assert answer.code == 0
