@@ -80,12 +80,13 @@ def test_a_form_is_opened_where_none_shows_what_waits(woken):
 
 def test_after_a_failure_it_is_tried_again_and_later_and_later(woken):
     """A crash is followed by one more run for the same state; two in a row by a pause."""
+    now = datetime.now(UTC)  # not when the module was loaded, which is long ago in a session of many tests
     assert look() == ["woken"]
-    woken["ended"] = [("run-1", "CRASHED", NOW)]
+    woken["ended"] = [("run-1", "CRASHED", now)]
     assert look() == ["woken"] and look() == []
-    woken["ended"] = [("run-2", "CRASHED", NOW), *woken["ended"]]
+    woken["ended"] = [("run-2", "CRASHED", now), *woken["ended"]]
     assert look() == ["waits"]
-    woken["ended"] = [("run-2", "CRASHED", NOW - timedelta(minutes=6)), *woken["ended"][1:]]
+    woken["ended"] = [("run-2", "CRASHED", now - timedelta(minutes=6)), *woken["ended"][1:]]
     assert look() == ["woken"]
 
 
