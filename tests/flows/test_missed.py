@@ -81,6 +81,7 @@ def test_a_form_is_opened_where_none_shows_what_waits(woken):
 def test_after_a_failure_it_is_tried_again_and_later_and_later(woken):
     """A crash is followed by one more run for the same state; two in a row by a pause."""
     now = datetime.now(UTC)  # not when the module was loaded, which is long ago in a session of many tests
+    now = datetime.now(UTC)
     assert look() == ["woken"]
     woken["ended"] = [("run-1", "CRASHED", now)]
     assert look() == ["woken"] and look() == []
