@@ -45,14 +45,16 @@ def propose(
     """
     from discovery.errors import StopAdvisedError
     from discovery.session import Campaign
+    from discovery.session.leases import running
 
     campaign = Campaign.open(file, device=device)
     if csv is not None:
         check_sheet(campaign, csv)
-    with progress_bar(verbose) as progress:
-        campaign.meta_train(of_steps(progress))
     try:
-        proposals = campaign.ask(n, go_on=carry_on)
+        with running(campaign.store, campaign.name):  # whoever is refused hears it before it has trained for minutes
+            with progress_bar(verbose) as progress:
+                campaign.meta_train(of_steps(progress))
+            proposals = campaign.ask(n, go_on=carry_on)
     except StopAdvisedError as advice:
         _show_advice(advice, file, as_json)
         return
