@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow, tags
 from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from pydantic import Field
 
 from discovery.errors import counted
@@ -30,6 +31,8 @@ from flows.review import review
 from flows.steps import opened, run_name
 
 FINISHED, WAITING, PAUSED, STUCK = "finished", "waiting", "paused", "stuck"
+PARTS: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+"""Settings of the flows within a run: its own heartbeat says that it lives, and ending another's takes a second."""
 MAX_IDLE = 3  # passes without a new measurement after which the campaign is stuck: as many as a trial may fail
 
 
@@ -100,7 +103,7 @@ def campaign(
     """
     asked = 1 if cycles == 0 and is_scheduled() else cycles
     one, options = opened(file, device), RunOptions(file, asked, auto_approve, device, go_on)
-    with running(one.store, one.name) as check, tags(TAG, one.name):
+    with running(one.store, one.name) as check, tags(TAG, one.name), temporary_settings(PARTS):
         is_new = not options.is_over(one.progress())
         if is_new:
             meta_train(file, device)
