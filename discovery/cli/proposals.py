@@ -71,7 +71,7 @@ def propose(
     for sentence in _warnings(campaign):
         say(sentence)
     say(
-        f"Nobody is asked: {len(approved)} proposals are approved. "
+        f"Nobody is asked: approved {counted(len(approved), 'proposal')}. "
         f"Go on: {go_on(file, campaign.spec.experiment is None, len(approved))}"
         if approved
         else f"Decide: discovery review {file} --approve ID"

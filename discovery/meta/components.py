@@ -99,7 +99,8 @@ class Components:
         for columns, row, is_tanimoto in zip(self._columns, self.factor, self.is_tanimoto.tolist(), strict=True):
             a, b = A[..., columns] * row[columns], B[..., columns] * row[columns]
             parts.append(tanimoto(a, b) if is_tanimoto else matern52(squared_distance(a, b)))
-        return torch.stack(parts)
+        batch = torch.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+        return torch.stack(parts) if parts else A.new_zeros(0, *batch, A.shape[-2], B.shape[-2])
 
 
 def weighted(weights: Tensor, correlations: Tensor) -> Tensor:

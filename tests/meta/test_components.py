@@ -190,3 +190,11 @@ def test_components_move(space):
     moved = components.to("meta")
     assert {moved.factor.device.type, moved.is_tanimoto.device.type, moved.smooth.device.type} == {"meta"}
     assert moved.factor.shape == components.factor.shape
+
+
+def test_a_space_without_components_has_none_to_evaluate():
+    """One parameter alone has no main effect beside itself: correlations are an empty stack of the right shape."""
+    space = build([{"name": "level", **LEVELS}])
+    components = Components.of(space)
+    A, B = draw(space, 4).expand(2, 4, -1), draw(space, 3)
+    assert components.n_components == 0 and components(A, B).shape == (0, 2, 4, 3)

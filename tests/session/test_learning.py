@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from discovery.campaign import CampaignSpec
 from discovery.errors import CheckpointError, InputError
 from discovery.lifecycle import ModelStatus
 from discovery.meta import meta_gp
@@ -194,3 +195,20 @@ def test_experience_that_does_not_fit_raises_the_alarm(make_campaign: Make, tabl
     alarms = campaign.store.metrics("case-4").query("name == 'e_value_alarm'")
     assert summary.e_value >= 20
     assert alarms["value"].tolist() == [summary.e_value]
+
+
+def test_one_categorical_parameter_learns_from_history(tmp_path):
+    """A campaign that varies nothing but a ligand learns from earlier tables of the same ligands."""
+    levels = [f"L{i}" for i in range(8)]
+    for k in range(2):
+        yields = [40 + 5 * i + (3 * i + k) % 4 for i in range(8)]
+        pd.DataFrame({"ligand": levels, "yield": yields}).to_csv(tmp_path / f"old_{k}.csv", index=False)
+    data = {
+        "name": "ligands",
+        "parameters": [{"name": "ligand", "type": "categorical", "values": levels}],
+        "outcomes": [{"name": "yield", "range": [0, 100]}],
+        "objectives": [{"name": "yield"}],
+        "experience": {"history": ["old_0.csv", "old_1.csv"]},
+    }
+    campaign = Campaign.open(CampaignSpec.from_mapping(data, tmp_path), store=tmp_path / "lab.duckdb", device="cpu")
+    assert campaign.ask(1)["ligand"].tolist() == ["L7"]
