@@ -24,11 +24,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from data.campaigns import DEFAULT_TASK, resolve_task, write_buchwald_campaign
 from discovery.campaign import CampaignSpec
-from discovery.cli.campaigns import campaign_frames
 from discovery.cli.watch import CampaignView
 from discovery.errors import DiscoveryError
 from discovery.evaluation.backtest import BacktestOptions, backtest
 from discovery.evaluation.results import BacktestResult, MethodResult
+from discovery.report.campaign import CampaignFrames
 from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline
 from discovery.report.html import backtest_html
@@ -197,7 +197,7 @@ def replay_belief(campaign: Campaign, training_s: float) -> MethodResult:
 
 def tell(result: BacktestResult, campaign: Campaign, folder: Path, console: Console) -> None:
     """Write the report and the backtest, and end with the comparison in the terminal."""
-    frames = campaign_frames(campaign.spec, campaign.store)
+    frames = CampaignFrames.read(campaign.spec, campaign.store)
     (folder / "backtest.json").write_text(json.dumps(result.to_json()) + "\n", encoding="utf-8")
     backtest_html(result, folder / "report.html", frames)
     console.rule("The campaign")
