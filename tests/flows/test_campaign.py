@@ -104,6 +104,20 @@ def test_a_campaign_without_an_experiment_waits_for_results(run, write):
     assert set(one.proposals()["cycle"]) == {1, 2}
 
 
+def test_a_campaign_waits_for_a_laboratory_of_people(run, write):
+    """Trials that were handed over as a sheet are awaited and not handed over again; their results let it go on."""
+    file = write(experiment={"type": "manual"}, budget={"experiments": 4})
+    waiting = run(str(file))
+    assert (waiting.state, waiting.reason) == ("waiting", "Results are awaited of 2 trials.")
+    assert waiting.next_command == f"discovery ingest {file} RESULTS"
+    assert run(str(file)).n_cycles == 0
+    one = Campaign.open(file)
+    assert (one.progress().n_running, len(one.store.trials(one.name))) == (2, 2)
+    one.tell(one.proposals()[["proposal_id", "ligand"]].assign(**{"yield": [60.0, 70.0]}))
+    assert run(str(file)).n_cycles == 1
+    assert set(one.store.trials(one.name)["status"]) == {"COMPLETED", "RUNNING"}
+
+
 def test_a_campaign_pauses_and_its_ledger_is_complete(run, write):
     """`cycles` stops a campaign in between and the next run goes on; the ledger counts every measurement."""
     file = write(budget={"experiments": 4}, review={"mode": "required"})
