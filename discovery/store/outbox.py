@@ -41,12 +41,11 @@ class Outbox(StorePart):
         )
         return key
 
-    def unsent_events(self, campaign: str | None = None) -> pd.DataFrame:
+    def unsent_events(self) -> pd.DataFrame:
         """Return events that nobody has told yet, oldest first: event_key, campaign, name, payload, created_at."""
         return self._frame(
             """SELECT event_key, campaign, name, payload, created_at FROM outbox
-               WHERE sent_at IS NULL AND ($campaign IS NULL OR campaign = $campaign) ORDER BY created_at, event_key""",
-            campaign=campaign,
+               WHERE sent_at IS NULL ORDER BY created_at, event_key"""
         )
 
     def mark_sent(self, event_keys: Sequence[str]) -> None:

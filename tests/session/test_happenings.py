@@ -17,7 +17,7 @@ def told():
     """Return a function that gives a campaign's unsent events as (name, payload)."""
 
     def read(campaign):
-        rows = campaign.store.unsent_events(campaign.name)
+        rows = campaign.store.unsent_events()
         assert set(rows["name"]) <= set(happenings.EVENTS)
         return [(name, json.loads(payload)) for name, payload in zip(rows["name"], rows["payload"], strict=True)]
 
