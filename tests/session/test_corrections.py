@@ -106,7 +106,7 @@ def test_a_correction_is_an_event(measured: Campaign) -> None:
     """Whoever listens is told which measurement, what it was and is, why and by whom; once for each."""
     measured.correct("case-4-m0002", {"yield": 81.5}, "transposed", by="Ada")
     measured.retract("case-4-m0001", "spilled", by="Bea")
-    events = measured.store.unsent_events("case-4").query("name == 'discovery.measurement.corrected'")
+    events = measured.store.unsent_events().query("name == 'discovery.measurement.corrected'")
     first, second = (json.loads(text) for text in events["payload"])
     assert (first["measurement_id"], first["correction_id"]) == ("case-4-m0002", "case-4-m0002-r1")
     assert (first["changes"]["yield"][1], first["reason"], first["by"]) == (81.5, "transposed", "Ada")
