@@ -23,7 +23,8 @@ test: $(STAMP)   ## the fast tier
 
 test-slow: $(STAMP) slow-packages  ## servers, browser, PostgreSQL, Ray, kill loops, benches, the wheel away from the checkout
 	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,excel,bench,dask,ray,slow]'
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m 'slow and alone'
+	$(BIN)/python -m pytest -m 'slow and not alone' -n 2 --dist loadfile
 
 slow-packages:   ## what test-slow needs of the system: Chromium, PostgreSQL, iproute2 (Debian and Ubuntu)
 	@sh .ci/slow-packages

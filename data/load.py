@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import sys
@@ -25,6 +24,7 @@ from rich.console import Console
 
 from data.load_server import campaign_runs, deployed, make_due, running, wait_until_idle
 from data.processes import Usage, children, usage
+from discovery.cli.deploy import SERVE_LIMIT
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.report.grids import Grid
 from discovery.report.style import number
@@ -53,7 +53,7 @@ class Load:
     n_campaigns: int
     stores: str = "one"
     rounds: int = 1
-    limit: int = 2
+    limit: int = SERVE_LIMIT
     poll_s: float | None = None
     patience_s: float = 3600.0
 
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--campaigns", default="10", help="how many; several with commas between, such as 10,50,200")
     parser.add_argument("--stores", default="one", help="one database for all, one for each, or one,each")
     parser.add_argument("--rounds", type=int, default=1, help="how often every campaign is due")
-    parser.add_argument("--limit", type=int, default=os.cpu_count() or 1, help="runs at once; default the cores")
+    parser.add_argument("--limit", type=int, default=SERVE_LIMIT, help="runs at once; default as `discovery deploy`")
     parser.add_argument("--poll", type=float, help="seconds between two looks for what is due")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for files and databases; emptied first")
     parser.add_argument("--out", type=Path, help="add each result as a line of JSON to this file")

@@ -120,6 +120,7 @@ def test_the_unit_changes_nothing_without_a_pool(small_spec, space, surface):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_two_thousand_candidates_take_a_tenth_of_a_second(space, surface, hypotheses):
     """Adapt and propose with 40 measurements on one thread; the fastest of ten, as machines are shared."""
     pool = pool_of(space, 2000)

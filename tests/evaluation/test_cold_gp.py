@@ -219,6 +219,7 @@ def test_log_ei_is_right_far_below_the_best() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_it_is_many_times_faster_than_the_library_alone() -> None:
     """A proposal costs less than an eighth of the library's fit and LogEI, measured in one run."""
     library, own = 0.0, 0.0
