@@ -38,12 +38,17 @@ class Observations:
         y: The objective's outcome. Shape `n`; raw units.
         yvar: Known noise variances, shape `n`, or None.
         keys: Identity of each configuration (`SearchSpace.keys`).
+        limits: Which outcomes are bounds: -1 = the true value lies at or below `y`, +1 = at or above, 0 = measured.
+            Shape `n`, or None where all were measured.
+        blocks: Level of every measurement in each block column, counted from 0. Shapes `n`; empty without blocks.
     """
 
     X: np.ndarray
     y: np.ndarray
     yvar: np.ndarray | None
     keys: tuple[str, ...]
+    limits: np.ndarray | None = None
+    blocks: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,8 @@ def adapt(hypotheses: Sequence[Hypothesis], observed: Observations) -> Belief:
         observed: All measurements of the campaign.
     """
     device = hypotheses[0].learner.device
-    return Belief.adapt(hypotheses, Support.of(observed.X, observed.y, observed.yvar, device))
+    support = Support.of(observed.X, observed.y, observed.yvar, device)
+    return Belief.adapt(hypotheses, support.marked(observed.limits, observed.blocks))
 
 
 def run_cycle(

@@ -6,8 +6,8 @@ support. What it returns is a bank: members with evidence, as one BoTorch model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -28,11 +28,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Support:
-    """A campaign's measurements as tensors, raw units. Shapes: X `n x d`, y `n`, yvar `n` or None."""
+    """A campaign's measurements as tensors.
+
+    Attributes:
+        X: Encoded configurations. Shape `n x d`; unit cube.
+        y: Outcomes, raw units. Shape `n`.
+        yvar: Known noise variances. Shape `n`, or None.
+        limits: Which outcomes are bounds: -1 = the true value lies at or below `y`, +1 = at or above, 0 = measured.
+            Shape `n`, or None where all were measured.
+        blocks: Level of every measurement in each block column (plate, day), counted from 0. Shapes `n`; empty without.
+    """
 
     X: Tensor
     y: Tensor
     yvar: Tensor | None = None
+    limits: Tensor | None = None
+    blocks: tuple[Tensor, ...] = ()
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray, yvar: np.ndarray | None, device: torch.device | str) -> Support:
@@ -42,6 +53,12 @@ class Support:
             return torch.as_tensor(values, dtype=torch.float64, device=device)
 
         return cls(move(X), move(y), None if yvar is None else move(yvar))
+
+    def marked(self, limits: np.ndarray | None, blocks: Sequence[np.ndarray] = ()) -> Support:
+        """Return the support with what is said of single measurements: which are bounds, which share a block."""
+        device = self.X.device
+        marks = None if limits is None or not np.any(limits) else torch.as_tensor(limits, device=device).long()
+        return replace(self, limits=marks, blocks=tuple(torch.as_tensor(b, device=device).long() for b in blocks))
 
 
 class Surrogate(Protocol):
