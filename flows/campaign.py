@@ -113,7 +113,9 @@ def campaign(
         progress = one.finish()
         if is_new and outcome.state in (FINISHED, PAUSED):
             adapt(file, progress.cycle + 1, device)  # the ledger says where the belief stands after the last result
-        refinement = refine(file, device) if outcome.state == FINISHED else ""
+        refinement = ""
+        if outcome.state == FINISHED:  # a schedule ticks on after the end: nothing to refine needs no run of its own
+            refinement = ("" if is_new else one.why_no_refinement()) or refine(file, device)
     tell_events(one.store)
     return replace(
         outcome,

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from discovery.cli.options import Device, DeviceOption, EngineName, FileArgument, JsonFlag, OutFile, Verbose
-from discovery.cli.output import answer, of_steps, progress_bar
+from discovery.cli.output import answer, note, of_steps, progress_bar
+from discovery.errors import counted
 
 
 def forecast(
@@ -46,12 +47,16 @@ def forecast(
     from flows.spread import spreading
 
     campaign = Campaign.open(file, device=device)
+    progress = campaign.progress()
+    n_left = progress.n_budget - progress.n_measurements
+    if experiments is not None and experiments > n_left:
+        note(f"The budget leaves {counted(n_left, 'experiment')}; {experiments} are simulated.")
     n_workers = workers or (1 if engine is None else os.cpu_count() or 1)
     with (
-        progress_bar(verbose) as progress,
+        progress_bar(verbose) as bar,
         spreading(engine or EngineName.PROCESSES, campaign.store.path.parent, is_verbose=verbose) as spread,
     ):
-        campaign.meta_train(of_steps(progress))
+        campaign.meta_train(of_steps(bar))
         found = campaign.forecast(experiments, n_draws=draws, target=target, n_workers=n_workers, engine=spread)
     sentence = forecast_sentence(found, campaign.spec)
     facts = {"campaign": campaign.name, "outcome": campaign.spec.objective.name, "sentence": sentence}

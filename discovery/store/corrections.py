@@ -145,9 +145,9 @@ class Corrections(Measurements):
         if not reason.strip():
             raise InputError(f"A correction of {measurement_id} must say why; got an empty reason.")
         row = self._one(
-            """SELECT campaign, (SELECT later.measurement_id FROM measurements later
-                                 WHERE later.supersedes = m.measurement_id) AS later
-               FROM measurements m WHERE measurement_id = $id""",
+            """SELECT m.campaign, later.measurement_id AS later, later.is_retracted
+               FROM measurements m LEFT JOIN measurements later ON later.supersedes = m.measurement_id
+               WHERE m.measurement_id = $id""",
             id=measurement_id,
         )
         if row is None:
@@ -155,7 +155,9 @@ class Corrections(Measurements):
         if row["later"] is not None:
             raise InputError(
                 f"A measurement to correct must not be corrected already; got {measurement_id!r}.",
-                f"Name what took its place: {row['later']}.",
+                f"It was retracted; `discovery correct` of {row['later']} brings it back."
+                if row["is_retracted"]
+                else f"Name what took its place: {row['later']}.",
             )
         return str(row["campaign"])
 

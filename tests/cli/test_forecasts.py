@@ -32,6 +32,12 @@ def test_a_forecast_is_written_where_asked_for(cli, file, folder):
     assert "When the target may be reached" in (folder / "f.html").read_text()
 
 
+def test_a_forecast_beyond_the_budget_says_so(cli, write):
+    """Who asks for more experiments than the budget leaves is told how many it leaves."""
+    answer = cli("forecast", write(budget={"experiments": 2}), "--draws", 8, "--experiments", 3)
+    assert answer.code == 0 and "The budget leaves 2 experiments; 3 are simulated." in answer.err
+
+
 def test_a_forecast_is_in_the_report(cli, file):
     """What was forecast is kept and reported, also as JSON."""
     cli("forecast", file, "--draws", 8)

@@ -57,6 +57,14 @@ def test_what_was_corrected_is_corrected_once(store, check):
     assert len(store.corrections("lab")) == 1
 
 
+def test_a_retraction_says_how_it_is_undone(store, check):
+    """Who retracts twice is not told of a row that took the place: there is none."""
+    store.add_measurements("lab", check(ROWS))
+    store.retract("lab-m0001", "x")
+    with pytest.raises(InputError, match=r"It was retracted; `discovery correct` of lab-m0001-r1 brings it back\."):
+        store.retract("lab-m0001", "x")
+
+
 @pytest.mark.parametrize(
     ("asked", "hint"),
     [
