@@ -5,6 +5,7 @@
 """
 
 from discovery.campaign.constraints import (
+    BatchConstraint,
     CardinalityConstraint,
     Constraint,
     ExcludeConstraint,
@@ -48,6 +49,7 @@ from discovery.campaign.supported import check_supported
 __all__ = [
     "MAX_PRODUCT",
     "PLATES",
+    "BatchConstraint",
     "Budget",
     "CampaignRef",
     "CampaignSpec",

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from discovery import registry
 from discovery.campaign.constraints import (
+    BatchConstraint,
     CardinalityConstraint,
     ExcludeConstraint,
     LinearConstraint,
     SimplexConstraint,
 )
+from discovery.campaign.context import check_context
 from discovery.campaign.experience import held_in, history_file, history_name
 from discovery.campaign.laboratories import TableExperiment
 from discovery.campaign.parameters import (
@@ -24,7 +27,6 @@ from discovery.campaign.parameters import (
     category_text,
 )
 from discovery.campaign.parts import fault, nearest
-from discovery.registry import ACQUISITIONS
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -50,6 +52,7 @@ def check(spec: CampaignSpec) -> None:
     _check_held(spec)
     _check_acquisition(spec)
     _check_elsewhere(spec)
+    check_context(spec)
 
 
 def _check_elsewhere(spec: CampaignSpec) -> None:
@@ -58,12 +61,27 @@ def _check_elsewhere(spec: CampaignSpec) -> None:
         raise fault("inbox", f"must name the folder that workers of {pool} put results into; got none")
 
 
+def _check_blocks(spec: CampaignSpec) -> None:
+    """Refuse block columns that are something else already."""
+    suffixes = ("", "_sem", "_pred", "_sd", "_limit", "_reported")
+    own = {f"{outcome}{suffix}" for outcome in spec.outcome_names for suffix in suffixes}
+    for i, name in enumerate(spec.blocks):
+        if name in spec.blocks[:i]:
+            raise fault(f"blocks[{i}]", f"must differ from the others; got {name!r} twice", "Remove one.")
+        if name in spec.parameter_names:
+            text = f"must be a column of results, not a parameter; got {name!r}"
+            raise fault(f"blocks[{i}]", text, "Remove it: parameters are modelled already.")
+        if name in own or name in RESERVED:
+            raise fault(
+                f"blocks[{i}]", f"must be a column that the pipeline does not write; got {name!r}", "Rename it."
+            )
+
+
 def _check_acquisition(spec: CampaignSpec) -> None:
     name = spec.acquisition.name
-    if name not in ACQUISITIONS:
-        raise fault(
-            "acquisition.name", f"must be a known acquisition function; got {name!r}", nearest(name, ACQUISITIONS)
-        )
+    known = registry.table("acquisition")
+    if name not in known:
+        raise fault("acquisition.name", f"must be a known acquisition function; got {name!r}", nearest(name, known))
 
 
 def _check_names(spec: CampaignSpec) -> None:
@@ -76,7 +94,7 @@ def _check_names(spec: CampaignSpec) -> None:
         if objective.name not in declared and (match := difflib.get_close_matches(objective.name, declared, n=1)):
             hint = f"Did you mean {match[0]!r}? If not, list it under outcomes."
             raise fault(f"objectives[{i}].name", f"must be an outcome; got {objective.name!r}", hint)
-    columns = {f"{outcome}{suffix}" for outcome in outcomes for suffix in ("_sem", "_pred", "_sd")}
+    columns = {f"{outcome}{suffix}" for outcome in outcomes for suffix in ("_sem", "_pred", "_sd", "_limit")}
     for i, parameter in enumerate(spec.parameters):
         key, name = f"parameters[{i}].name", parameter.name
         if name in outcomes:
@@ -105,6 +123,8 @@ def _check_constraints(spec: CampaignSpec) -> None:
         if isinstance(constraint, ExcludeConstraint):
             _check_exclude(key, constraint, used)
             continue
+        if isinstance(constraint, BatchConstraint):
+            continue  # parameters of any kind may be shared
         _check_numeric(key, used)
         if isinstance(constraint, SimplexConstraint | CardinalityConstraint):
             _check_distinct_members(key, constraint.parameters)
@@ -190,6 +210,11 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
     if NO_TRANSFER not in names:
         advice = "Add {name: no_transfer, weight: 0.2}: it protects against experience that does not fit."
         raise fault("hypotheses", f"must contain {NO_TRANSFER}; got {', '.join(names)}", advice)
+    learners = registry.table("learner")
+    for i, learner in enumerate(hypothesis.learner for hypothesis in spec.hypotheses):
+        if learner is not None and learner not in learners:
+            text = f"must be a known meta-learner; got {learner!r}"
+            raise fault(f"hypotheses[{i}].learner", text, nearest(learner, learners))
     simulators = [f"simulator:{ref.name}" for ref in spec.experience.simulators]
     for i, name in enumerate(names):
         if name in ("history", "deep_kernel") and not spec.experience.history:

@@ -1,27 +1,32 @@
-"""What is allowed together: linear constraints written as text, and the typed ones.
+"""What is allowed together: constraints written as text, linear or not, and the typed ones.
 
-Text is read with Python's own parser and never evaluated; names that are no Python names stand in backticks:
+Text is read as `discovery.campaign.expressions` says; names that are no Python names stand in backticks:
 `` "`aryl halide` + 2 * base <= 3" ``.
 """
 
 from __future__ import annotations
 
-import ast
 import math
-import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from discovery.campaign.parameters import Category
-from discovery.campaign.parts import Number, Part, Text, fault, nearest
+from discovery.campaign.expressions import (
+    Expression,
+    Relation,
+    check_known,
+    expression_of,
+    parse_comparison,
+    unreadable,
+)
+from discovery.campaign.linear import Terms, linear_terms
+from discovery.campaign.parameters import category_text
+from discovery.campaign.parts import Number, Part, Text, fault
 from discovery.errors import ConfigurationError
 
-Relation = Literal["<=", ">=", "=="]
-
-_RELATIONS: dict[type[ast.cmpop], Relation] = {ast.LtE: "<=", ast.GtE: ">=", ast.Eq: "=="}
-_Linear = dict[str, float]  # coefficients by name; the constant under ""
+_KEYS = {"coefficients": "linear", "expression": "nonlinear"}  # kinds that may leave `type` out
 
 
 class LinearConstraint(Part):
@@ -54,6 +59,52 @@ class LinearConstraint(Part):
         return f"{' '.join(terms).removeprefix('+')} {self.relation} {self.rhs:.12g}"
 
 
+class NonlinearConstraint(Part):
+    """A comparison of two formulas, such as `temperature * loading <= 100`.
+
+    Where a formula has no value (division by zero, logarithm of a negative number) the constraint is not met.
+
+    Attributes:
+        expression: The comparison as text.
+    """
+
+    type: Literal["nonlinear"] = "nonlinear"
+    expression: Text
+
+    @model_validator(mode="after")
+    def _check_expression(self) -> NonlinearConstraint:
+        try:
+            names = self.names
+        except ConfigurationError as error:
+            raise fault("expression", *_rule_of(error, self.expression)) from None
+        if not names:
+            raise fault("expression", f"({self.expression!r}) must name at least one parameter")
+        return self
+
+    @property
+    def left(self) -> Expression:
+        """The left-hand side."""
+        return _sides(self.expression)[0]
+
+    @property
+    def relation(self) -> Relation:
+        """How the sides relate."""
+        return _sides(self.expression)[1]
+
+    @property
+    def right(self) -> Expression:
+        """The right-hand side."""
+        return _sides(self.expression)[2]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that the constraint restricts."""
+        return tuple(dict.fromkeys((*self.left.names, *self.right.names)))
+
+    def __str__(self) -> str:
+        return self.expression
+
+
 class SimplexConstraint(Part):
     """Fractions that add up to a total.
 
@@ -81,11 +132,13 @@ class CardinalityConstraint(Part):
     Attributes:
         parameters: Names of the parameters that are counted.
         max: The highest number of them that may differ from zero.
+        least: The smallest amount of one that differs from zero.
     """
 
     type: Literal["cardinality"]
     parameters: Annotated[tuple[Text, ...], Field(min_length=1)]
     max: Annotated[int, Field(strict=True, ge=1)]
+    least: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,18 +146,30 @@ class CardinalityConstraint(Part):
         return self.parameters
 
     def __str__(self) -> str:
-        return f"at most {self.max} of {', '.join(self.parameters)} other than 0"
+        least = f", each at least {self.least:.12g}" if self.least else ""
+        return f"at most {self.max} of {', '.join(self.parameters)} other than 0{least}"
+
+
+def _excluded(value: Any) -> Any:
+    """Return a category as text, and a list of them as a tuple."""
+    if isinstance(value, dict) or value is None:
+        return value
+    return tuple(map(category_text, value)) if isinstance(value, list | tuple) else category_text(value)
+
+
+Excluded = Annotated[Text | tuple[Text, ...], BeforeValidator(_excluded)]
 
 
 class ExcludeConstraint(Part):
     """A combination that must not be made.
 
     Attributes:
-        when: The value of each parameter that together are forbidden; numbers as text.
+        when: What of each parameter is forbidden together, numbers as text: a value, several categories, or the ends
+            of an interval of numbers, which belong to it.
     """
 
     type: Literal["exclude"]
-    when: Annotated[dict[Text, Category], Field(min_length=1)]
+    when: Annotated[dict[Text, Excluded], Field(min_length=1)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,7 +177,29 @@ class ExcludeConstraint(Part):
         return tuple(self.when)
 
     def __str__(self) -> str:
-        return f"not ({' and '.join(f'{name} = {value}' for name, value in self.when.items())})"
+        said = [f"{name} = {', '.join(v) if isinstance(v, tuple) else v}" for name, v in self.when.items()]
+        return f"not ({' and '.join(said)})"
+
+
+class BatchConstraint(Part):
+    """Parameters that have one value in all proposals of a batch, such as the temperature of a plate.
+
+    It says nothing about a configuration alone.
+
+    Attributes:
+        parameters: Names of the parameters.
+    """
+
+    type: Literal["batch"]
+    parameters: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that the constraint restricts."""
+        return self.parameters
+
+    def __str__(self) -> str:
+        return f"one value of {', '.join(self.parameters)} per batch"
 
 
 def parse_linear(text: str, names: Iterable[str] | None = None) -> LinearConstraint:
@@ -132,76 +219,42 @@ def parse_linear(text: str, names: Iterable[str] | None = None) -> LinearConstra
         >>> str(parse_linear("temperature + 10*loading <= 120", ["temperature", "loading"]))
         '1 * temperature +10 * loading <= 120'
     """
-    quoted = re.findall(r"`([^`]*)`", text)
-    aliases = {f"quoted_{i}_": name for i, name in enumerate(quoted)}
-    placeholders = iter(aliases)
-    plain = re.sub(r"`[^`]*`", lambda _: f" {next(placeholders)} ", text)
-    left, relation, right = _comparison(text, plain)
-    total = _sum(_collect(left, text, aliases), _collect(right, text, aliases), -1.0)
-    constant = total.pop("", 0.0)
-    coefficients = {name: factor for name, factor in total.items() if factor}
+    comparison = parse_comparison(text)
+    terms = linear_terms(comparison)
+    if terms is None:
+        advice = "Use numbers, names, +, - and *; multiply by numbers and divide by numbers other than 0 only."
+        raise unreadable(text, "must be linear", advice)
+    return _linear(text, comparison.relation, terms, names)
+
+
+def _linear(text: str, relation: Relation, terms: Terms, names: Iterable[str] | None = None) -> LinearConstraint:
+    """Return a linear comparison with its names on the left-hand side and its number on the right-hand side."""
+    constant = terms[""]
+    coefficients = {name: factor for name, factor in terms.items() if name}
     if not coefficients:
-        raise _unreadable(text, "must name at least one parameter")
-    known = coefficients if names is None else list(names)
-    for name in coefficients:
-        if name not in known:
-            raise _unreadable(text, f"must use known names; got {name!r}", nearest(name, known))
+        raise unreadable(text, "must name at least one parameter")
+    if names is not None:
+        check_known(coefficients, names, text, "Constraint")
     if not all(map(math.isfinite, (constant, *coefficients.values()))):
-        raise _unreadable(text, "must use finite numbers")
+        raise unreadable(text, "must use finite numbers")
     return LinearConstraint(coefficients=coefficients, relation=relation, rhs=0.0 - constant)
 
 
-def _unreadable(text: str, rule: str, hint: str = "") -> ConfigurationError:
-    return ConfigurationError(f"Constraint {text!r} {rule}.", hint)
+@lru_cache(maxsize=1024)
+def _sides(text: str) -> tuple[Expression, Relation, Expression]:
+    """Return both sides of a comparison of formulas and how they relate.
+
+    Raises:
+        ConfigurationError: If the text is no such comparison.
+    """
+    left, relation, right = parse_comparison(text)
+    return expression_of(left, text, what="Constraint"), relation, expression_of(right, text, what="Constraint")
 
 
-def _comparison(text: str, plain: str) -> tuple[ast.expr, Relation, ast.expr]:
-    """Return both sides of the comparison and its relation."""
-    advice = "Write it like 'temperature + 10*loading <= 120', with <=, >= or ==, and odd names in `backticks`."
-    try:
-        tree = ast.parse(plain.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _unreadable(text, "must be a comparison", advice) from None
-    if not isinstance(tree, ast.Compare):
-        raise _unreadable(text, "must be a comparison", advice)
-    if len(tree.ops) > 1:
-        raise _unreadable(text, "must hold one comparison; got several", "Write one constraint for each.")
-    relation = _RELATIONS.get(type(tree.ops[0]))
-    if relation is None:
-        raise _unreadable(text, "must compare with <=, >= or ==", advice)
-    return tree.left, relation, tree.comparators[0]
-
-
-def _collect(node: ast.expr, text: str, aliases: Mapping[str, str]) -> _Linear:
-    """Return the coefficients of a linear expression by name, the constant under the empty name."""
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return {"": float(value)}
-        case ast.Name(id=name):
-            return {aliases.get(name, name): 1.0}
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-            return _sum({}, _collect(operand, text, aliases), -1.0 if isinstance(sign, ast.USub) else 1.0)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
-            factor = -1.0 if isinstance(sign, ast.Sub) else 1.0
-            return _sum(_collect(left, text, aliases), _collect(right, text, aliases), factor)
-        case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as sign, right=right):
-            return _product(_collect(left, text, aliases), sign, _collect(right, text, aliases), text)
-    raise _unreadable(text, f"must be linear; got {ast.unparse(node)!r}", "Use numbers, names, +, -, * and /.")
-
-
-def _product(left: _Linear, sign: ast.operator, right: _Linear, text: str) -> _Linear:
-    """Return the product or quotient where one side is a number."""
-    if isinstance(sign, ast.Mult) and set(left) <= {""}:
-        left, right = right, left
-    factor = right.get("", 0.0)
-    if not set(right) <= {""} or (isinstance(sign, ast.Div) and factor == 0):
-        raise _unreadable(text, "must be linear: multiply by numbers and divide by numbers other than 0 only")
-    return _sum({}, left, 1.0 / factor if isinstance(sign, ast.Div) else factor)
-
-
-def _sum(left: _Linear, right: _Linear, factor: float) -> _Linear:
-    """Return `left + factor * right`."""
-    return {name: left.get(name, 0.0) + factor * right.get(name, 0.0) for name in (left | right)}
+def _rule_of(error: ConfigurationError, text: str) -> tuple[str, str]:
+    """Return what an error about a text says without naming it as a constraint, and its advice."""
+    rule = error.message.removeprefix(f"Constraint {text!r} ").rstrip(".")
+    return f"({text!r}) {rule}", error.hint
 
 
 def read_linear(value: Any) -> Any:
@@ -211,13 +264,27 @@ def read_linear(value: Any) -> Any:
     try:
         return parse_linear(value)
     except ConfigurationError as error:
-        rule = error.message.removeprefix(f"Constraint {value!r} ").rstrip(".")
-        raise fault("", f"({value!r}) {rule}", error.hint) from None
+        raise fault("", *_rule_of(error, value)) from None
+
+
+def read_constraint(value: Any) -> Any:
+    """Turn text into a constraint inside a validator, linear where it is; anything else passes through."""
+    if not isinstance(value, str):
+        return value
+    try:
+        comparison = parse_comparison(value)
+        terms = linear_terms(comparison)
+        if terms is not None:
+            return _linear(value, comparison.relation, terms)
+        _sides(value)
+    except ConfigurationError as error:
+        raise fault("", *_rule_of(error, value)) from None
+    return {"type": "nonlinear", "expression": value}
 
 
 def _kind(value: Any) -> str | None:
     if isinstance(value, Mapping):
-        kind = value.get("type", "linear" if "coefficients" in value else None)
+        kind = value.get("type", next((_KEYS[key] for key in value if key in _KEYS), None))
     else:
         kind = getattr(value, "type", None)
     return kind if isinstance(kind, str) else None
@@ -226,9 +293,11 @@ def _kind(value: Any) -> str | None:
 LinearText = Annotated[LinearConstraint, BeforeValidator(read_linear)]
 Constraint = Annotated[
     Annotated[LinearConstraint, Tag("linear")]
+    | Annotated[NonlinearConstraint, Tag("nonlinear")]
     | Annotated[SimplexConstraint, Tag("simplex")]
     | Annotated[CardinalityConstraint, Tag("cardinality")]
-    | Annotated[ExcludeConstraint, Tag("exclude")],
+    | Annotated[ExcludeConstraint, Tag("exclude")]
+    | Annotated[BatchConstraint, Tag("batch")],
     Discriminator(_kind),
 ]
-ConstraintOrText = Annotated[Constraint, BeforeValidator(read_linear)]
+ConstraintOrText = Annotated[Constraint, BeforeValidator(read_constraint)]

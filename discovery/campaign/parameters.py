@@ -1,4 +1,4 @@
-"""What can be varied: the four kinds of parameters, and how a category is written as text."""
+"""What can be varied: the kinds of parameters, and how a category is written as text."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def _category(value: Any) -> Any:
 
 
 Category = Annotated[Text, BeforeValidator(_category)]
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""Words for true and false, in small letters."""
+
+
+def truth_of(value: object) -> bool | None:
+    """Return the truth that a word, number or truth value stands for, or None: `True`, `yes`, `1` and `1.0` are one."""
+    return TRUTHS.get(category_text(value).casefold())
 
 
 def _check_listed(held: object, values: Sequence[object]) -> None:
@@ -48,6 +55,7 @@ class ContinuousParameter(Part):
         unit: Unit of the values; for people.
         scale: `log` where equal ratios matter equally; the encoding is then linear in the logarithm.
         held: Its value in measurements that were made before this campaign varied it, or None.
+        context: Whether it is given when proposals are asked for, and not chosen.
     """
 
     type: Literal["continuous"]
@@ -56,6 +64,7 @@ class ContinuousParameter(Part):
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
     held: Number | None = None
+    context: bool = False
 
     @model_validator(mode="after")
     def _check_bounds(self) -> ContinuousParameter:
@@ -77,6 +86,7 @@ class DiscreteParameter(Part):
         values: The numbers allowed, in `unit`; kept sorted.
         unit: Unit of the values; for people.
         held: Its value in measurements that were made before this campaign varied it, or None.
+        context: Whether it is given when proposals are asked for, and not chosen.
     """
 
     type: Literal["discrete"]
@@ -84,6 +94,7 @@ class DiscreteParameter(Part):
     values: Annotated[tuple[Number, ...], Field(min_length=1)]
     unit: str = ""
     held: Number | None = None
+    context: bool = False
 
     @field_validator("values")
     @classmethod
@@ -108,6 +119,7 @@ class CategoricalParameter(Part):
         values: The categories, as text.
         descriptors: CSV file with numbers that describe each category, or None.
         held: Its value in measurements that were made before this campaign varied it, or None.
+        context: Whether it is given when proposals are asked for, and not chosen.
     """
 
     type: Literal["categorical"]
@@ -115,6 +127,7 @@ class CategoricalParameter(Part):
     values: Annotated[tuple[Category, ...], Field(min_length=1)]
     descriptors: Text | None = None
     held: Category | None = None
+    context: bool = False
 
     @field_validator("values")
     @classmethod
@@ -130,6 +143,26 @@ class CategoricalParameter(Part):
         return self
 
 
+class BooleanParameter(Part):
+    """Something that is done or not; false and true count as 0 and 1 in constraints.
+
+    Attributes:
+        name: Column of the tables.
+        held: Its value in measurements that were made before this campaign varied it, or None.
+        context: Whether it is given when proposals are asked for, and not chosen.
+    """
+
+    type: Literal["boolean"]
+    name: Text
+    held: Annotated[bool, Field(strict=True)] | None = None
+    context: bool = False
+
+    @property
+    def values(self) -> tuple[bool, bool]:
+        """Both values."""
+        return (False, True)
+
+
 class MoleculeParameter(Part):
     """A molecule written as SMILES; chosen from `candidates`.
 
@@ -137,12 +170,14 @@ class MoleculeParameter(Part):
         name: Column of the tables that holds the SMILES.
         fingerprint: Which fragments molecules are compared by: `mixed` is the four others together.
         descriptors: Whether computed properties (size, polarity, lipophilicity, charge) are compared too.
+        context: Whether it is given when proposals are asked for, and not chosen.
     """
 
     type: Literal["molecule"]
     name: Text
     fingerprint: Literal["mixed", "ecfp4", "fcfp4", "atom_pairs", "torsions"] = "mixed"
     descriptors: bool = True
+    context: bool = False
 
 
 Parameter = Annotated[

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from discovery.campaign.parts import Count, Number, Part, Positive, Text, fault
 
-Goal = Literal["maximize", "minimize", "match"]
+Goal = Literal["maximize", "minimize", "match", "hits"]
 
 MIN_MEASUREMENTS = 5  # a campaign is not ended by expected gain before so many are measured
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -22,15 +22,25 @@ class Outcome(Part):
         name: Column of the tables.
         unit: Unit of the values; for people.
         range: Lowest and highest value that can occur, or None where that is not known.
+        limits: Lowest and highest value that can be detected, None for an end without a limit: a number there or beyond
+            says only that the true value is not on this side.
+        outliers: Whether a measurement that everything else speaks against counts for less (`auto`), or not (`off`).
     """
 
     name: Text
     unit: str = ""
     range: tuple[Number, Number] | None = None
+    limits: tuple[Number | None, Number | None] | None = None
+    outliers: Literal["auto", "off"] = "auto"
 
     @model_validator(mode="after")
     def _check_range(self) -> Outcome:
         _check_window("range", self.range)
+        low, high = self.limits or (None, None)
+        if self.limits is not None and low is None and high is None:
+            raise fault("limits", "must be [low, high] with at least one number; got [null, null]", "Remove it.")
+        if low is not None and high is not None:
+            _check_window("limits", (low, high))
         return self
 
 
@@ -39,15 +49,25 @@ class Objective(Part):
 
     Attributes:
         name: The outcome.
-        goal: `maximize`, `minimize`, or `match` a target or a window.
+        goal: `maximize`, `minimize`, `match` a target or a window, or find as many `hits` beyond a threshold as possible.
         target: The value to match, or None.
         window: The lowest and highest value that match, or None.
+        threshold: Where a hit begins, or None.
+        above: Whether hits lie above the threshold; else below.
+        weight: How much it counts in a desirability, relative to the others.
+        desirability: Outcomes between which its desirability goes from one end of its scale to the other, or None.
+        reference: The worst outcome that still counts on a Pareto front, or None to infer it.
     """
 
     name: Text
     goal: Goal = "maximize"
     target: Number | None = None
     window: tuple[Number, Number] | None = None
+    threshold: Number | None = None
+    above: bool = True
+    weight: Positive = 1.0
+    desirability: tuple[Number, Number] | None = None
+    reference: Number | None = None
 
     @model_validator(mode="after")
     def _check_goal(self) -> Objective:
@@ -57,14 +77,28 @@ class Objective(Part):
         if self.goal != "match" and n_given:
             raise fault("goal", f"must be match where target or window is given; got {self.goal!r}")
         _check_window("window", self.window)
+        if (self.goal == "hits") != (self.threshold is not None):
+            raise fault("goal", f"must be hits where a threshold is given, and only there; got {self.goal!r}")
+        if not self.above and self.goal != "hits":
+            raise fault("above", f"must be left out where the goal is not hits; got {self.goal!r}")
+        _check_window("desirability", self.desirability)
+        if self.reference is not None and self.goal not in ("maximize", "minimize"):
+            raise fault("reference", f"must come with maximize or minimize; got {self.goal!r}", "Leave it out.")
         return self
 
 
 class HypothesisRef(Part):
-    """A hypothesis that takes part in the belief, and its prior weight relative to the others."""
+    """A hypothesis that takes part in the belief.
+
+    Attributes:
+        name: One of ours (see `hypotheses` in the docs), or a name of your own where `learner` is given.
+        weight: Its prior weight relative to the others.
+        learner: Meta-learner that it is learned with; None for the one that its name stands for.
+    """
 
     name: Text
     weight: Positive = 1.0
+    learner: Text | None = None
 
 
 def _hypotheses_kind(value: Any) -> str:
@@ -86,12 +120,14 @@ class AcquisitionOptions(Part):
         batch_size: Number of proposals per cycle.
         discrimination: How much it counts to tell hypotheses apart, from 0 (not at all) to 1 (nothing else).
         allow_replicates: Whether a configuration may be proposed again.
+        changeover: What it costs to change a parameter from one experiment to the next, raw units of the objective.
     """
 
     name: Text = "log_ei"
     batch_size: Annotated[int, Field(strict=True, ge=1)] = 1
     discrimination: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     allow_replicates: bool = False
+    changeover: dict[Text, Positive] = Field(default_factory=dict)
 
 
 class Budget(Part):
@@ -100,10 +136,12 @@ class Budget(Part):
     Attributes:
         experiments: Number of experiments in all.
         initial: How many of them are random, before the belief proposes.
+        cost: What all experiments together may cost, in the unit of `cost`; None for no limit.
     """
 
     experiments: Annotated[int, Field(strict=True, ge=1)] = 40
     initial: Count = 0
+    cost: Positive | None = None
 
     @model_validator(mode="after")
     def _check_initial(self) -> Budget:
@@ -134,6 +172,9 @@ class Review(Part):
         """Time after which a proposal goes stale, seconds; None for never."""
         return None if self.timeout is None else duration_s(self.timeout, "timeout")
 
+
+Infeasible = Literal["learn", "ignore"]
+"""Whether experiments that cannot succeed teach where others cannot."""
 
 Share = Literal["private", "team", "all"]
 """Who may learn from a campaign: nobody else, campaigns of the same `team`, or every campaign of the store."""
@@ -192,6 +233,17 @@ class Stop(Part):
         """
         is_known = gain is not None and self.min_gain is not None and n_measurements >= MIN_MEASUREMENTS
         return is_known and gain < self.min_gain  # type: ignore[operator]
+
+
+def _cost_kind(value: Any) -> str:
+    return "<text>" if isinstance(value, str) else "<number>"
+
+
+Cost = Annotated[Annotated[Positive, Tag("<number>")] | Annotated[Text, Tag("<text>")], Discriminator(_cost_kind)]
+"""What one experiment costs: a number, an expression over parameters, or the name of a column of the candidates."""
+
+Combine = Literal["pareto", "desirability"]
+"""How several objectives are weighed: the best compromises of all, or one number made of them."""
 
 
 def duration_s(text: str, key: str) -> float:

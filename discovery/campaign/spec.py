@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from discovery.campaign import consistency
-from discovery.campaign.constraints import ConstraintOrText, LinearText
+from discovery.campaign.constraints import BatchConstraint, Constraint, ConstraintOrText, LinearText
 from discovery.campaign.experience import Experience
 from discovery.campaign.laboratories import Experiment
 from discovery.campaign.parameters import CategoricalParameter, DiscreteParameter, Parameter
@@ -25,7 +25,10 @@ from discovery.campaign.parts import Count, Part, Text, explain, nearest
 from discovery.campaign.sections import (
     AcquisitionOptions,
     Budget,
+    Combine,
+    Cost,
     Hypotheses,
+    Infeasible,
     Objective,
     Outcome,
     Review,
@@ -50,7 +53,9 @@ class CampaignSpec(Part):
     constraints: tuple[ConstraintOrText, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    combine: Combine = "pareto"
     outcome_constraints: tuple[LinearText, ...] = ()
+    cost: Cost | None = None
     candidates: Text | None = None
     experience: Experience = Experience()
     hypotheses: Hypotheses = "auto"
@@ -59,6 +64,8 @@ class CampaignSpec(Part):
     experiment: Experiment | None = None
     review: Review = Review()
     stop: Stop = Stop()
+    infeasible: Infeasible = "learn"
+    blocks: tuple[Text, ...] = ()
     schedule: Schedule | None = None
     inbox: Text | None = None
     share: Share = "team"
@@ -120,6 +127,22 @@ class CampaignSpec(Part):
         return [parameter.name for parameter in self.parameters]
 
     @property
+    def context_names(self) -> list[str]:
+        """Names of the parameters that are given when proposals are asked for."""
+        return [parameter.name for parameter in self.parameters if getattr(parameter, "context", False)]
+
+    @property
+    def shared_names(self) -> list[str]:
+        """Names of the parameters that have one value in all proposals of a batch."""
+        named = [name for c in self.constraints if isinstance(c, BatchConstraint) for name in c.parameters]
+        return list(dict.fromkeys(named))
+
+    @property
+    def pointwise(self) -> tuple[Constraint, ...]:
+        """Constraints on each configuration by itself: all but those on a batch."""
+        return tuple(c for c in self.constraints if not isinstance(c, BatchConstraint))
+
+    @property
     def held(self) -> dict[str, float | str]:
         """Values of parameters in measurements that were made before this campaign varied them."""
         said = {parameter.name: getattr(parameter, "held", None) for parameter in self.parameters}
@@ -127,8 +150,46 @@ class CampaignSpec(Part):
 
     @property
     def objective(self) -> Objective:
-        """The one objective (several are not supported yet)."""
+        """The first objective: the only one, or the one whose outcome comes first wherever one is shown."""
         return self.objectives[0]
+
+    @property
+    def believed(self) -> tuple[str, ...]:
+        """Outcomes that the belief has to foresee: those of objectives, then those of outcome constraints."""
+        used = [objective.name for objective in self.objectives]
+        return tuple(dict.fromkeys(used + [name for limit in self.outcome_constraints for name in limit.names]))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all that is wanted is the most, or the least, of one outcome."""
+        is_one = len(self.objectives) == 1 and self.objective.goal in ("maximize", "minimize")
+        has_more = self.outcome_constraints or self.cost is not None or self.acquisition.discrimination > 0
+        return is_one and not has_more and self.combine == "pareto"
+
+    def for_outcome(self, name: str) -> CampaignSpec:
+        """Return the campaign as it is for the belief in one of its outcomes.
+
+        Only that outcome is wanted. Simulators teach about the first objective's outcome and about no other.
+
+        Args:
+            name: One of `believed`.
+        """
+        if len(self.believed) == 1:
+            return self
+        wanted = next((o for o in self.objectives if o.name == name), Objective(name=name))
+        changed: dict[str, Any] = {
+            "outcomes": tuple(map(self.outcome, self.outcome_names)),
+            "objectives": (wanted,),
+            "outcome_constraints": (),
+            "cost": None,
+        }
+        if name != self.objective.name:
+            changed["experience"] = self.experience.model_copy(update={"simulators": ()})
+            if self.hypotheses != "auto":
+                changed["hypotheses"] = tuple(h for h in self.hypotheses if not h.name.startswith("simulator:"))
+        made = self.model_copy(update=changed)
+        made.__dict__.pop("spec_hash", None)  # what was computed for the whole campaign is not that of the part
+        return made
 
     @property
     def outcome_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from discovery.campaign import (
+    BatchConstraint,
     CardinalityConstraint,
     Constraint,
     ExcludeConstraint,
@@ -46,6 +47,8 @@ def satisfied(constraint: Constraint, columns: Mapping[str, np.ndarray]) -> np.n
             return np.sum([np.abs(columns[name]) > 1e-9 for name in names], axis=0) <= constraint.max
         case ExcludeConstraint(when=when):
             return ~np.logical_and.reduce([_equals(columns[name], value) for name, value in when.items()])
+        case BatchConstraint(parameters=names):
+            return np.ones(len(columns[names[0]]), dtype=bool)  # it is about a batch, not about a configuration
 
 
 def meets(constraints: Sequence[Constraint], codecs: Sequence[Codec], canonical: Sequence[np.ndarray]) -> np.ndarray:

@@ -37,7 +37,7 @@ from discovery.space.codecs import (
     discrete_codec,
 )
 from discovery.space.constraints import EncodedConstraint, Polytope, encode_constraint, meets
-from discovery.space.descriptors import read_descriptors
+from discovery.space.descriptors import descriptor_source, read_descriptors
 from discovery.space.molecule import MoleculeCodec, molecule_codec
 from discovery.space.sampling import draw_feasible, list_choices
 
@@ -90,7 +90,7 @@ class SearchSpace:
             NotSupportedError: If a parameter or constraint is of a kind that is not built.
         """
         check_supported(spec)
-        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.constraints, spec.has_pool, spec.parameters)
+        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.pointwise, spec.has_pool, spec.parameters)
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
         return space
@@ -294,7 +294,7 @@ def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
         case CategoricalParameter(descriptors=None):
             return categorical_codec(parameter)
         case CategoricalParameter(descriptors=str() as path):
-            return categorical_codec(parameter, read_descriptors(parameter, spec.resolve(path)))
+            return categorical_codec(parameter, read_descriptors(parameter, descriptor_source(spec, path)))
         case MoleculeParameter():
             return molecule_codec(parameter, spec)
     raise NotSupportedError(f"{parameter.name!r}: {parameter.type} parameters are not supported yet.")
