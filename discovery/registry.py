@@ -1,7 +1,7 @@
-"""What can be chosen by name: learners, acquisitions, adapters and, by entry point, simulators.
+"""What can be chosen by name: learners, acquisitions, adapters and, by entry point, simulators and descriptors.
 
-The first three are plain tables; simulators are found through the entry points of installed packages (group
-`discovery.simulators`), so that a plug-in joins by being installed. Nothing is imported before it is asked for.
+The first three are plain tables; simulators are found through the entry points of installed packages. A plug-in joins
+every table by being installed (docs/plugins.md). Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from discovery.tasks.distribution import TaskDistribution
 
 SIMULATOR_GROUP = "discovery.simulators"
+GROUPS = {
+    "learner": "discovery.learners",
+    "acquisition": "discovery.acquisitions",
+    "adapter": "discovery.adapters",
+    "descriptors": "discovery.descriptors",
+}
+"""Entry point groups by which a plug-in adds to the tables."""
+PLUGGED = "plugin:"
+"""What `descriptors` of a campaign file begin with where a plug-in computes them, not a file."""
 
 
 @dataclass(frozen=True)
@@ -86,24 +95,49 @@ ADAPTERS = {
     "command": Entry("discovery.experiments.command:CommandAdapter", "Calls a program with a JSON file."),
     "http": Entry("discovery.experiments.http:HttpAdapter", "Submits to a laboratory's web address and asks on."),
 }
-TABLES = {"learner": LEARNERS, "acquisition": ACQUISITIONS, "adapter": ADAPTERS}
+TABLES: dict[str, dict[str, Entry]] = {
+    "learner": LEARNERS,
+    "acquisition": ACQUISITIONS,
+    "adapter": ADAPTERS,
+    "descriptors": {},  # ours are files
+}
+
+
+def table(kind: str) -> dict[str, Entry]:
+    """Return what there is of a kind, ours first, then what installed plug-ins add; nothing is imported.
+
+    Args:
+        kind: `learner`, `acquisition`, `adapter` or `descriptors`.
+
+    Raises:
+        ConfigurationError: If the kind is unknown, or a plug-in takes a name that is ours.
+    """
+    if kind not in TABLES:
+        raise _unknown("kind of component", kind, TABLES)
+    points = _points(GROUPS[kind])
+    added = {name: Entry(point.value, f"Plug-in of {_package(point)}.") for name, point in points.items()}
+    if ours := sorted(set(added) & set(TABLES[kind])):
+        raise ConfigurationError(
+            f"A plug-in's {kind} must have a name of its own; got {ours[0]!r} of {_package(points[ours[0]])}.",
+            "Rename its entry point.",
+        )
+    return TABLES[kind] | added
 
 
 def entry(kind: str, name: str) -> Entry:
     """Return one choice of a table without importing it.
 
     Args:
-        kind: `learner`, `acquisition` or `adapter`.
+        kind: `learner`, `acquisition`, `adapter` or `descriptors`.
         name: Name in campaign files.
 
     Raises:
         ConfigurationError: If the kind or the name is unknown.
     """
-    if kind not in TABLES:
-        raise _unknown("kind of component", kind, TABLES)
-    if name not in TABLES[kind]:
-        raise _unknown(kind, name, TABLES[kind])
-    return TABLES[kind][name]
+    known = table(kind)
+    if name not in known:
+        raise _unknown(kind, name, known)
+    return known[name]
 
 
 def load(kind: str, name: str) -> Any:
@@ -124,7 +158,7 @@ def load(kind: str, name: str) -> Any:
 
 def simulator_names() -> tuple[str, ...]:
     """Return the names of all installed simulators, sorted; none is imported."""
-    return tuple(sorted(_entry_points()))
+    return tuple(sorted(_points(SIMULATOR_GROUP)))
 
 
 def simulators() -> dict[str, type]:
@@ -145,7 +179,7 @@ def simulator_class(name: str) -> type:
     Raises:
         ConfigurationError: If the name is unknown, or its package cannot be imported.
     """
-    points = _entry_points()
+    points = _points(SIMULATOR_GROUP)
     if name not in points:
         raise _unknown("simulator", name, points)
     try:
@@ -212,8 +246,12 @@ def simulator_card(name: str) -> SimulatorCard:
 
 
 @cache
-def _entry_points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=SIMULATOR_GROUP)}
+def _points(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def _package(point: EntryPoint) -> str:
+    return "an unknown package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> ConfigurationError:

@@ -21,10 +21,10 @@ def plug_in(tmp_path, monkeypatch):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-lab\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("\n".join([f"[{registry.SIMULATOR_GROUP}]", *points]))
         monkeypatch.syspath_prepend(str(tmp_path))
-        registry._entry_points.cache_clear()
+        registry._points.cache_clear()
 
     yield install
-    registry._entry_points.cache_clear()
+    registry._points.cache_clear()
     sys.modules.pop("my_lab", None)
 
 
@@ -89,7 +89,7 @@ def test_tables(kind):
     [
         ("learner", "meta_gb", r"The learner must be one of .*meta_gp.*; got 'meta_gb'. Did you mean 'meta_gp'"),
         ("acquisition", "log_e", r"Did you mean 'log_ei'"),
-        ("adaptor", "table", r"kind of component must be one of acquisition, adapter, learner; got 'adaptor'"),
+        ("adaptor", "table", r"kind of component must be one of acquisition, adapter, descriptors, learner; got 'adaptor'"),
     ],
 )
 def test_unknown_choices(kind, name, message):

@@ -17,8 +17,8 @@ from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.sampling import SobolQMCNormalSampler
 from torch import Tensor
 
+from discovery import registry
 from discovery.belief.belief import KeptBank
-from discovery.errors import ConfigurationError
 from discovery.meta.learner import Surrogate
 
 ANALYTIC = ("log_ei", "ucb")
@@ -205,7 +205,7 @@ def build(
     """Build an acquisition function over banks.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or of a plug-in.
         kept: Banks with member weights (possibly with a leading fantasy dimension).
         target: Direction and best outcome so far.
         seed: Seed of Monte Carlo samples.
@@ -222,8 +222,15 @@ def build(
         parts = [LogExpectedImprovement(p.bank, best_f=best, maximize=target.sign > 0) for p in kept]
         return MixtureAcquisition(parts, weights)
     if name not in MONTE_CARLO:
-        raise ConfigurationError(f"acquisition.name must be one of {', '.join(NAMES)}; got {name!r}.")
+        return _plug_in(name, kept, target, seed)
     return MixtureAcquisition([_monte_carlo(name, part.bank, target, seed, X_pending) for part in kept], weights)
+
+
+def _plug_in(name: str, kept: Sequence[KeptBank], target: Target, seed: int) -> AcquisitionFunction:
+    """Build the acquisition function of a plug-in: its entry point is called with banks, target and seed."""
+    made: AcquisitionFunction = registry.load("acquisition", name)(list(kept), target, seed=seed)
+    made.kept = list(kept)  # who argues for a row is then told by the hypotheses' weights
+    return made
 
 
 def _monte_carlo(

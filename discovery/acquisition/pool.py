@@ -83,9 +83,10 @@ def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> Mixtur
         return build(search.name, kept, Target(sign, believed_best(kept, sign)), seed=search.seed, X_pending=pending)
     if len(X_pending):
         imagined = fantasize(kept, X_pending, torch_generator(search.seed, "fantasies"), sign=sign)
-        if search.name != "ucb":
+        if search.name == "log_ei" or search.name in MONTE_CARLO:
             return build("log_ei", imagined.kept, imagined.target)
-        return build("ucb", _believers(imagined.kept), imagined.target)
+        believers = _believers(imagined.kept)
+        return build(search.name, believers, Target(sign, believed_best(believers, sign)))
     return MixtureMean(kept, sign) if is_blank else build(search.name, kept, Target(sign, believed_best(kept, sign)))
 
 

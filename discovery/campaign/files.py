@@ -20,6 +20,7 @@ from discovery.campaign.parameters import CategoricalParameter
 from discovery.campaign.spec import CampaignSpec
 from discovery.campaign.supported import check_supported
 from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.registry import PLUGGED
 
 _PATTERNS = (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -121,7 +122,7 @@ def check_files(spec: CampaignSpec) -> None:
     if isinstance(spec.experiment, TableExperiment):
         named.append(("experiment.path", spec.experiment.path))
     for key, path in named:
-        if not spec.resolve(path).is_file():
+        if not path.startswith(PLUGGED) and not spec.resolve(path).is_file():
             raise ConfigurationError(
                 f"{key} must be an existing file; got {path!r}, which is not in {spec.base_dir}.",
                 "Paths are relative to the campaign file.",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from discovery import registry
 from discovery.campaign.parts import Count, Part, Text, fault
 from discovery.campaign.sections import duration_s
 
 PLATES = {6: (2, 3), 12: (3, 4), 24: (4, 6), 48: (6, 8), 96: (8, 12), 384: (16, 24), 1536: (32, 48)}
 """Rows and columns of a plate by its number of wells (ANSI/SLAS formats)."""
+PLUG_IN = "<plug-in>"
+"""Tag of laboratories that plug-ins bring."""
 
 
 class Elsewhere(Part):
@@ -153,9 +157,37 @@ class HttpExperiment(Elsewhere):
         return self
 
 
+class PluginExperiment(Elsewhere):
+    """Trials are made by the adapter of an installed plug-in; further keys are its settings.
+
+    Attributes:
+        type: Name of the adapter.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Text
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the campaign file says beside `type` and `pool`."""
+        return dict(self.model_extra or {})
+
+
+def _kind(value: Any) -> Any:
+    name = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    is_added = isinstance(name, str) and name not in registry.ADAPTERS and name in registry.table("adapter")
+    return PLUG_IN if is_added else name
+
+
 Experiment = Annotated[
-    TableExperiment | SimulatorExperiment | ManualExperiment | CommandExperiment | HttpExperiment,
-    Field(discriminator="type"),
+    Annotated[TableExperiment, Tag("table")]
+    | Annotated[SimulatorExperiment, Tag("simulator")]
+    | Annotated[ManualExperiment, Tag("manual")]
+    | Annotated[CommandExperiment, Tag("command")]
+    | Annotated[HttpExperiment, Tag("http")]
+    | Annotated[PluginExperiment, Tag(PLUG_IN)],
+    Discriminator(_kind),
 ]
 
 

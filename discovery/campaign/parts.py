@@ -103,7 +103,7 @@ def _sentence(detail: ErrorDetails, data: object, place: str) -> tuple[str, str]
     if kind == "campaign":
         return _place(str(context["text"]), key, place), str(context["hint"])
     if kind in ("literal_error", "union_tag_invalid"):
-        options = str(context.get("expected", context.get("expected_tags")))
+        options = str(context.get("expected", context.get("expected_tags"))).replace(", '<plug-in>'", "")
         key = join_key(key, "type") if kind == "union_tag_invalid" else key
         tag = context.get("tag", got)
         return f"{key} must be one of {options}; got {tag!r}{place}.", nearest(tag, re.findall(r"'(.*?)'", options))

@@ -37,8 +37,9 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         yield "objectives[0].goal", "goal match is", "Use maximize or minimize."
     if spec.acquisition.discrimination > 0:
         yield "acquisition.discrimination", "a discrimination above 0 is", "Leave it at 0."
-    for i, name in enumerate(() if spec.hypotheses == "auto" else [item.name for item in spec.hypotheses]):
-        if name not in HYPOTHESES and not name.startswith("simulator:"):
+    for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):
+        name = item.name
+        if name not in HYPOTHESES and not name.startswith("simulator:") and item.learner is None:
             yield f"hypotheses[{i}].name", f"a hypothesis of your own ({name!r}) is", nearest(name, HYPOTHESES)
 
 

@@ -15,12 +15,12 @@ app = typer.Typer(help="The installed simulators.", no_args_is_help=True, rich_m
 
 def meta_learners(as_json: JsonFlag = False) -> None:
     """List the algorithms that learn from experience."""
-    from discovery.registry import LEARNERS
+    from discovery.registry import table
 
     if as_json:
-        print_json([{"name": name, "description": entry.description} for name, entry in LEARNERS.items()])
+        print_json([{"name": name, "description": entry.description} for name, entry in table("learner").items()])
         return
-    rows = [(name, entry.description) for name, entry in LEARNERS.items()]
+    rows = [(name, entry.description) for name, entry in table("learner").items()]
     print_table("Meta-learners", ("name", "what it is"), rows, n_text=2)
 
 

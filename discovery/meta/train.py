@@ -67,8 +67,13 @@ class Experience:
     history: tuple[Task, ...] = ()
     simulators: Mapping[str, TaskDistribution] | None = None
 
-    def distribution(self, hypothesis: str) -> TaskDistribution | None:
+    def distribution(self, hypothesis: str, learner: str | None = None) -> TaskDistribution | None:
         """Return what a hypothesis is trained on; None for no transfer.
+
+        Args:
+            hypothesis: The hypothesis.
+            learner: Meta-learner that the campaign file names for it: one with a name of its own learns from history
+                where there is any.
 
         Raises:
             ConfigurationError: If the campaign has no such experience.
@@ -81,6 +86,8 @@ class Experience:
         name = hypothesis.removeprefix(SIMULATOR)
         if hypothesis.startswith(SIMULATOR) and name in simulators:
             return simulators[name]
+        if is_own(hypothesis, learner):
+            return HistoryDistribution(self.history) if self.history else None
         own = FROM_HISTORY if self.history else ()
         known = [NO_TRANSFER, PRETRAINED, *own, *(SIMULATOR + n for n in simulators)]
         raise ConfigurationError(
@@ -99,8 +106,20 @@ def hypothesis_names(spec: CampaignSpec, experience: Experience) -> list[str]:
     return [NO_TRANSFER, *history, *deep, *(SIMULATOR + name for name in experience.simulators or {})]
 
 
-def family_of(hypothesis: str, space: SearchSpace) -> type[Learner]:
-    """Return the family of meta-learning that a hypothesis is learned with.
+def learner_of(spec: CampaignSpec, hypothesis: str) -> str | None:
+    """Return the meta-learner that a campaign file names for a hypothesis; None where it names none."""
+    named = () if spec.hypotheses == "auto" else spec.hypotheses
+    return next((item.learner for item in named if item.name == hypothesis), None)
+
+
+def is_own(hypothesis: str, learner: str | None) -> bool:
+    """Say whether a hypothesis has a name of the user's: it learns from history where there is any."""
+    known = (NO_TRANSFER, PRETRAINED, *FROM_HISTORY)
+    return learner is not None and hypothesis not in known and not hypothesis.startswith(SIMULATOR)
+
+
+def family_of(hypothesis: str, space: SearchSpace, learner: str | None = None) -> type[Learner]:
+    """Return the family of meta-learning that a hypothesis is learned with: the one that is named, else our choice.
 
     Raises:
         ConfigurationError: If it has none for a space of molecules.
@@ -113,7 +132,7 @@ def family_of(hypothesis: str, space: SearchSpace) -> type[Learner]:
         )
     plain = "molecule_gp" if is_molecular else "meta_gp"
     name = {DEEP_KERNEL: "deep_kernel", PRETRAINED: "in_context"}.get(hypothesis, plain)
-    family: type[Learner] = registry.load("learner", name)
+    family: type[Learner] = registry.load("learner", learner or name)
     return family
 
 
@@ -179,8 +198,9 @@ def meta_train_hypotheses(
     checkpoints: dict[str, Checkpoint] = {}
     for name in hypothesis_names(spec, experience) if only is None else [only]:
         setting = training_setting(spec, space, experience, name, device=device, report=report)
-        distribution = experience.distribution(name)
-        checkpoints[name] = known[name] if name in known else family_of(name, space).meta_train(distribution, setting)
+        learner = learner_of(spec, name)
+        distribution, family = experience.distribution(name, learner), family_of(name, space, learner)
+        checkpoints[name] = known[name] if name in known else family.meta_train(distribution, setting)
     weights = prior_weights(spec, checkpoints)
     return [TrainedHypothesis(name, weights[name], checkpoint) for name, checkpoint in checkpoints.items()]
 

@@ -27,6 +27,8 @@ from discovery.meta.train import (
     Experience,
     TrainedHypothesis,
     hypothesis_names,
+    is_own,
+    learner_of,
     meta_train_hypotheses,
     prior_weights,
 )
@@ -232,12 +234,20 @@ class ModelShelf:
         overrides = {item.name: item.overrides for item in self.spec.experience.simulators}
         recipe = {
             "version": TRAINING_VERSION,
-            "outcome": self.spec.objective.name if hypothesis in FROM_HISTORY else "",
-            "held": self._held() if hypothesis in FROM_HISTORY else {},
+            "outcome": self.spec.objective.name if self._is_from_history(hypothesis) else "",
+            "held": self._held() if self._is_from_history(hypothesis) else {},
             "simulator": overrides.get(hypothesis.removeprefix(SIMULATOR), {}),
         }
+        if learner := learner_of(self.spec, hypothesis):
+            recipe["learner"] = learner
         plain: dict[str, Any] = json.loads(json.dumps(recipe))
         return plain
+
+    def _is_from_history(self, hypothesis: str) -> bool:
+        """Return whether a hypothesis learns from history: ours by name, the user's where there is any."""
+        return hypothesis in FROM_HISTORY or (
+            is_own(hypothesis, learner_of(self.spec, hypothesis)) and bool(self.experience.history)
+        )
 
     def _held(self) -> dict[str, Any]:
         """Return the values at which parameters were held, by source; sources without any are left out."""
@@ -252,7 +262,7 @@ class ModelShelf:
         plain = outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks)
         found = details["scale"]
         wanted = asdict(plain) | {name: found[name] for name in ("sign", "delta")}  # training chose the axis
-        if hypothesis not in FROM_HISTORY:
+        if not self._is_from_history(hypothesis) or not checkpoint.meta.task_sources:
             return bool(found == wanted)
         has_scale = found == wanted or found["origin"] == wanted["origin"] == "history"
         extra = set(checkpoint.meta.task_sources) - {task.source for task in tasks}

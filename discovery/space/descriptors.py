@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import CategoricalParameter
+from discovery import registry
+from discovery.campaign import CampaignSpec, CategoricalParameter
 from discovery.errors import ConfigurationError, InputError
 from discovery.space.cells import CategoryReader, column_of, read_numbers
 
@@ -49,7 +50,38 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return frame
 
 
-def read_descriptors(parameter: CategoricalParameter, path: Path) -> np.ndarray:
+def descriptor_source(spec: CampaignSpec, named: str) -> Path | str:
+    """Return where a campaign file's `descriptors` come from: a file, or `plugin:NAME` as it stands."""
+    return named if named.startswith(registry.PLUGGED) else spec.resolve(named)
+
+
+def descriptor_table(parameter: CategoricalParameter, source: Path | str, others: Sequence[str] = ()) -> pd.DataFrame:
+    """Return what describes the categories of a parameter: a file, or what a plug-in computes.
+
+    Args:
+        parameter: The parameter.
+        source: The file, or `plugin:NAME`.
+        others: Further categories that a plug-in describes.
+
+    Returns:
+        One row per category, one column named like the parameter or first among them, the others descriptors.
+
+    Raises:
+        ConfigurationError: If there is no such plug-in, or it does not give a row of numbers for every category.
+        InputError: If the file cannot be read.
+    """
+    if isinstance(source, Path):
+        return read_table(source)
+    values = [*parameter.values, *others]
+    made = registry.load("descriptors", source.removeprefix(registry.PLUGGED))(values)
+    if not isinstance(made, pd.DataFrame) or len(made) != len(values):
+        raise ConfigurationError(f"{source} must give a DataFrame with {len(values)} rows, one per category.")
+    made = made.reset_index(drop=True)
+    made.insert(0, parameter.name, values, allow_duplicates=False)
+    return made
+
+
+def read_descriptors(parameter: CategoricalParameter, path: Path | str) -> np.ndarray:
     """Read the descriptors of a parameter's categories, scaled to the unit interval column by column.
 
     The category stands in the column named like the parameter, else in the first. Columns of text and columns that do
@@ -61,7 +93,7 @@ def read_descriptors(parameter: CategoricalParameter, path: Path) -> np.ndarray:
     Raises:
         ConfigurationError: If a category is missing or stands there twice, lacks a number, or two look the same.
     """
-    table = read_table(path)
+    table = descriptor_table(parameter, path)
     key = parameter.name if parameter.name in table.columns else str(table.columns[0])
     rows = _rows_of_levels(parameter, column_of(table, key), path)
     numbers = _numeric_columns(parameter, table.drop(columns=key).iloc[rows], path)
@@ -72,20 +104,20 @@ def read_descriptors(parameter: CategoricalParameter, path: Path) -> np.ndarray:
 
 
 def describe_others(
-    parameter: CategoricalParameter, path: Path, others: Sequence[str]
+    parameter: CategoricalParameter, path: Path | str, others: Sequence[str]
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Describe categories that a parameter does not offer, in the coordinates of those that it does.
 
     Args:
         parameter: The parameter.
-        path: Its file of descriptors.
+        path: Its file of descriptors, or the plug-in that computes them.
         others: Further categories.
 
     Returns:
         Those of them that the file describes once and in full, and their coordinates. Shape `k x n_dims`; beyond the
         unit interval where a descriptor is beyond those of the parameter's own categories.
     """
-    table = read_table(path)
+    table = descriptor_table(parameter, path, others)
     key = parameter.name if parameter.name in table.columns else str(table.columns[0])
     own = table.drop(columns=key).iloc[_rows_of_levels(parameter, column_of(table, key), path)]
     columns = [name for name in own.columns if not read_numbers(own[name].reset_index(drop=True))[1]]
@@ -100,7 +132,7 @@ def describe_others(
     ]
 
 
-def _rows_of_levels(parameter: CategoricalParameter, cells: pd.Series, path: Path) -> np.ndarray:
+def _rows_of_levels(parameter: CategoricalParameter, cells: pd.Series, path: Path | str) -> np.ndarray:
     """Return the row of each category, in their order. Shape `k`."""
     codes, _ = CategoryReader(parameter.values).read(cells)
     counts = np.bincount(codes[codes >= 0], minlength=len(parameter.values))
@@ -114,7 +146,7 @@ def _rows_of_levels(parameter: CategoricalParameter, cells: pd.Series, path: Pat
     return listed_rows[np.argsort(codes[listed_rows])]
 
 
-def _numeric_columns(parameter: CategoricalParameter, table: pd.DataFrame, path: Path) -> np.ndarray:
+def _numeric_columns(parameter: CategoricalParameter, table: pd.DataFrame, path: Path | str) -> np.ndarray:
     """Return the columns that hold numbers. Shape `k x n_columns`."""
     columns = []
     for name in table.columns:
@@ -131,7 +163,7 @@ def _numeric_columns(parameter: CategoricalParameter, table: pd.DataFrame, path:
     return np.stack(columns, axis=1) if columns else np.empty((len(table), 0))
 
 
-def _check_distinct(parameter: CategoricalParameter, scaled: np.ndarray, path: Path) -> None:
+def _check_distinct(parameter: CategoricalParameter, scaled: np.ndarray, path: Path | str) -> None:
     """Refuse descriptors under which two categories are the same point."""
     _, first, inverse = np.unique(scaled.round(12), axis=0, return_index=True, return_inverse=True)
     same = np.flatnonzero(first[inverse.reshape(-1)] != np.arange(len(scaled)))

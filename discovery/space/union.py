@@ -17,7 +17,7 @@ import pandas as pd
 from discovery.campaign import CampaignSpec, CategoricalParameter, ContinuousParameter, SimplexConstraint, category_text
 from discovery.space.cells import CategoryReader, CellFault, faults_where, is_blank, listed, read_numbers
 from discovery.space.codecs import Codec, ContinuousCodec, Kind, ListedCodec
-from discovery.space.descriptors import describe_others
+from discovery.space.descriptors import describe_others, descriptor_source
 from discovery.space.elements import element_in, element_pattern, element_properties
 from discovery.space.space import Block, SearchSpace
 
@@ -236,7 +236,7 @@ def _with_levels(codec: ListedCodec, spec: CampaignSpec, tables: Tables) -> tupl
     if not codec.is_one_hot:
         parameter = next(p for p in spec.parameters if p.name == codec.name)
         assert isinstance(parameter, CategoricalParameter) and parameter.descriptors is not None
-        others, described = describe_others(parameter, spec.resolve(parameter.descriptors), others)
+        others, described = describe_others(parameter, descriptor_source(spec, parameter.descriptors), others)
         table, place = np.vstack([codec.table, described]), "is placed by its descriptors"
     labels = own + tuple(others)
     text = f"{codec.name} has levels that this campaign does not offer ({listed(others)}): each {place}."

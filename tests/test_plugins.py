@@ -1,0 +1,109 @@
+"""The example plug-in, installed as anybody would install it, takes part in a campaign like a part of ours."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from discovery import registry
+from discovery.campaign import CampaignSpec
+from discovery.errors import ConfigurationError
+from discovery.session import Campaign
+
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "plugin"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with the example plug-in installed in it by pip."""
+    source, target = tmp_path_factory.mktemp("source") / "plugin", tmp_path_factory.mktemp("site")
+    shutil.copytree(EXAMPLE, source)
+    words = ["install", "-q", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(target), str(source)]
+    subprocess.run([sys.executable, "-m", "pip", *words], check=True)
+    return target
+
+
+@pytest.fixture
+def installed(site, monkeypatch):
+    """This process finds the plug-in."""
+    monkeypatch.syspath_prepend(str(site))
+    registry._points.cache_clear()
+    yield
+    registry._points.cache_clear()
+    sys.modules.pop("my_lab_tools", None)
+
+
+@pytest.fixture
+def campaign(installed, tmp_path):
+    """The example's own campaign."""
+    return Campaign.open(shutil.copy(EXAMPLE / "campaign.yaml", tmp_path), device="cpu")
+
+
+def test_a_campaign_with_a_plug_in_of_every_kind(campaign):
+    """Learner, acquisition function, descriptors and laboratory of one package run a campaign, results included."""
+    for _ in range(3):
+        assert campaign.ask(2)["acqf_name"].tolist() == ["most_uncertain"] * 2
+        campaign.review_pending(auto_approve=True)
+        campaign.experiment()
+        campaign.ingest_results()
+    rows = campaign.measurements()
+    angle = rows["ligand"].map({"PMe3": 118, "PPh3": 145, "PCy3": 170, "PtBu3": 182, "PoTol3": 194})
+    expected = 90 - 0.01 * (rows["temperature"] - 70) ** 2 - 0.3 * (angle - 170).abs()
+    assert rows["yield"].tolist() == pytest.approx(expected.tolist()) and len(rows) == 6
+    assert [h.name for h in campaign.hypotheses()] == ["no_transfer", "additive"]
+    assert type(campaign.hypotheses()[1].learner).__name__ == "AdditiveGP"
+    assert campaign.space.n_dims == 3  # two descriptors and the temperature
+    assert campaign.replay(campaign.proposals()["proposal_id"].iloc[-1]).is_equal
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_is_installed_is_listed_with_its_package():
+    """People see what a plug-in added, and where it comes from."""
+    assert registry.entry("learner", "additive_gp").description == "Plug-in of my-lab-tools 1.0."
+    assert list(registry.table("descriptors")) == ["tolman"]
+    assert "most_uncertain" in registry.table("acquisition") and "log_ei" in registry.table("acquisition")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"acquisition": {"name": "most_uncertian"}}, "acquisition.name must be a known acquisition function"),
+        ({"hypotheses": [{"name": "no_transfer"}, {"name": "a", "learner": "additive"}]}, "must be a known meta-lear"),
+        ({"experiment": {"type": "arithmetics"}}, "experiment.type must be one of 'table', 'simulator'"),
+    ],
+)
+def test_what_no_plug_in_brings_is_refused(changes, said):
+    """A name that nothing installed has is an error with the known names, not a default."""
+    plain = {
+        "name": "plain",
+        "parameters": [{"name": "t", "type": "continuous", "bounds": [0, 1]}],
+        "objectives": [{"name": "y"}],
+    }
+    with pytest.raises(ConfigurationError, match=said):
+        CampaignSpec.from_mapping({**plain, **changes})
+
+
+@pytest.mark.usefixtures("installed")
+def test_descriptors_that_do_not_know_a_category_say_so(tmp_path):
+    """The plug-in's own sentence reaches the user."""
+    text = (EXAMPLE / "campaign.yaml").read_text().replace("PMe3", "PMe2")
+    (tmp_path / "campaign.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"A ligand must be one of .* got 'PMe2'"):
+        Campaign.open(tmp_path / "campaign.yaml", device="cpu")
+
+
+def test_a_plug_in_cannot_take_our_names(tmp_path, monkeypatch):
+    """Two things under one name would be chosen by chance; the later one is refused."""
+    info = tmp_path / "thief-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thief\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[discovery.acquisitions]\nlog_ei = thief:f\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._points.cache_clear()
+    try:
+        with pytest.raises(ConfigurationError, match=r"a name of its own; got 'log_ei' of thief 2\.0"):
+            registry.table("acquisition")
+    finally:
+        registry._points.cache_clear()
