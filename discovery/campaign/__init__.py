@@ -10,6 +10,7 @@ from discovery.campaign.constraints import (
     Constraint,
     ExcludeConstraint,
     LinearConstraint,
+    NonlinearConstraint,
     SimplexConstraint,
     parse_linear,
 )
@@ -22,6 +23,7 @@ from discovery.campaign.experience import (
     history_file,
     history_name,
 )
+from discovery.campaign.expressions import Expression
 from discovery.campaign.files import check_files, dump_spec, load_spec, write_template
 from discovery.campaign.laboratories import (
     PLATES,
@@ -35,12 +37,14 @@ from discovery.campaign.laboratories import (
     row_number,
 )
 from discovery.campaign.parameters import (
+    BooleanParameter,
     CategoricalParameter,
     ContinuousParameter,
     DiscreteParameter,
     MoleculeParameter,
     Parameter,
     category_text,
+    truth_of,
 )
 from discovery.campaign.sections import Budget, HypothesisRef, Objective, Outcome
 from discovery.campaign.spec import MAX_PRODUCT, CampaignSpec
@@ -50,6 +54,7 @@ __all__ = [
     "MAX_PRODUCT",
     "PLATES",
     "BatchConstraint",
+    "BooleanParameter",
     "Budget",
     "CampaignRef",
     "CampaignSpec",
@@ -62,12 +67,14 @@ __all__ = [
     "DiscreteParameter",
     "ExcludeConstraint",
     "Experience",
+    "Expression",
     "FileRef",
     "HttpExperiment",
     "HypothesisRef",
     "LinearConstraint",
     "ManualExperiment",
     "MoleculeParameter",
+    "NonlinearConstraint",
     "Objective",
     "Outcome",
     "Parameter",
@@ -86,5 +93,6 @@ __all__ = [
     "load_spec",
     "parse_linear",
     "row_number",
+    "truth_of",
     "write_template",
 ]

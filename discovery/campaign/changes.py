@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discovery.campaign.constraints import LinearConstraint
+from discovery.campaign.constraints import LinearConstraint, NonlinearConstraint
 from discovery.campaign.parameters import CategoricalParameter
 from discovery.campaign.parts import join_key
 
@@ -107,10 +107,11 @@ def _hash(path: Path) -> str:
 
 
 def _said(spec: CampaignSpec) -> dict[str, Any]:
-    """Return what a file says as JSON values, linear constraints as text."""
+    """Return what a file says as JSON values, constraints that may be written as text as text."""
     said = spec.model_dump(mode="json")
     said["constraints"] = [
-        str(item) if isinstance(item, LinearConstraint) else item.model_dump(mode="json") for item in spec.constraints
+        str(item) if isinstance(item, LinearConstraint | NonlinearConstraint) else item.model_dump(mode="json")
+        for item in spec.constraints
     ]
     return said
 

@@ -8,24 +8,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from discovery import registry
-from discovery.campaign.constraints import (
-    BatchConstraint,
-    CardinalityConstraint,
-    ExcludeConstraint,
-    LinearConstraint,
-    SimplexConstraint,
-)
+from discovery.campaign.allowed import check_constraints
 from discovery.campaign.context import check_context
 from discovery.campaign.experience import held_in, history_file, history_name
 from discovery.campaign.laboratories import TableExperiment
-from discovery.campaign.parameters import (
-    CategoricalParameter,
-    ContinuousParameter,
-    DiscreteParameter,
-    MoleculeParameter,
-    Parameter,
-    category_text,
-)
+from discovery.campaign.parameters import ContinuousParameter, DiscreteParameter
 from discovery.campaign.parts import fault, nearest
 
 if TYPE_CHECKING:
@@ -45,7 +32,7 @@ def check(spec: CampaignSpec) -> None:
         PydanticCustomError: On the first fault; carries the key path.
     """
     _check_names(spec)
-    _check_constraints(spec)
+    check_constraints(spec)
     _check_hypotheses(spec)
     _check_pool(spec)
     _check_self_teaching(spec)
@@ -112,96 +99,6 @@ def _check_distinct(names: Sequence[str], section: str) -> None:
             raise fault(f"{section}[{i}].name", f"must differ from the others; got {name!r} twice", "Rename one.")
 
 
-def _check_constraints(spec: CampaignSpec) -> None:
-    parameters = {parameter.name: parameter for parameter in spec.parameters}
-    for i, constraint in enumerate(spec.constraints):
-        key = f"constraints[{i}]"
-        for name in constraint.names:
-            if name not in parameters:
-                raise fault(key, f"must use names of parameters; got {name!r}", nearest(name, parameters))
-        used = [parameters[name] for name in constraint.names]
-        if isinstance(constraint, ExcludeConstraint):
-            _check_exclude(key, constraint, used)
-            continue
-        if isinstance(constraint, BatchConstraint):
-            continue  # parameters of any kind may be shared
-        _check_numeric(key, used)
-        if isinstance(constraint, SimplexConstraint | CardinalityConstraint):
-            _check_distinct_members(key, constraint.parameters)
-        if isinstance(constraint, SimplexConstraint):
-            _check_simplex(key, constraint, used)
-        elif isinstance(constraint, LinearConstraint):
-            _check_linear(key, constraint, used)
-
-
-def _check_numeric(key: str, used: Sequence[Parameter]) -> None:
-    for parameter in used:
-        if isinstance(parameter, CategoricalParameter | MoleculeParameter):
-            text = f"must use numbers; got the {parameter.type} parameter {parameter.name!r}"
-            raise fault(key, text, "Use {type: exclude, when: ...} for categories.")
-
-
-def _check_distinct_members(key: str, names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise fault(f"{key}.parameters", f"must differ from each other; got {name!r} twice", "Remove one.")
-
-
-def _check_exclude(key: str, constraint: ExcludeConstraint, used: Sequence[Parameter]) -> None:
-    for parameter, value in zip(used, constraint.when.values(), strict=True):
-        where = f"{key}.when.{parameter.name}"
-        if isinstance(parameter, CategoricalParameter) and value not in parameter.values:
-            raise fault(
-                where, f"must be one of the parameter's values; got {value!r}", nearest(value, parameter.values)
-            )
-        if isinstance(parameter, ContinuousParameter | DiscreteParameter):
-            _check_excluded_number(where, parameter, value)
-
-
-def _check_excluded_number(key: str, parameter: ContinuousParameter | DiscreteParameter, value: str) -> None:
-    low, high = span(parameter)
-    try:
-        number = float(value)
-    except ValueError:
-        raise fault(key, f"must be a number; got {value!r}") from None
-    known = parameter.values if isinstance(parameter, DiscreteParameter) else ()
-    if not low <= number <= high or (known and number not in known):
-        allowed = ", ".join(map(category_text, known)) or f"{low:g} to {high:g}"
-        raise fault(key, f"must be a value of the parameter; got {value}", f"Allowed: {allowed}.")
-
-
-def span(parameter: Parameter) -> tuple[float, float]:
-    """Return the lowest and highest value of a numeric parameter, raw units."""
-    if isinstance(parameter, ContinuousParameter):
-        return parameter.bounds
-    if isinstance(parameter, DiscreteParameter):
-        return parameter.values[0], parameter.values[-1]
-    raise TypeError(f"{parameter.name!r} has no numbers")
-
-
-def _check_simplex(key: str, constraint: SimplexConstraint, used: Sequence[Parameter]) -> None:
-    for parameter in used:
-        if span(parameter)[0] < 0:
-            raise fault(key, f"must use parameters of 0 and above; got {parameter.name!r}", "Raise its lower bound.")
-    low, high = (sum(values) for values in zip(*map(span, used), strict=True))
-    if not low - 1e-9 <= constraint.total <= high + 1e-9:
-        text = f"must have a total that the parameters can reach, {low:g} to {high:g}; got {constraint.total:g}"
-        raise fault(key, text, "Change the total or the bounds.")
-
-
-def _check_linear(key: str, constraint: LinearConstraint, used: Sequence[Parameter]) -> None:
-    """Refuse a constraint that no configuration within the bounds meets."""
-    factors = constraint.coefficients.values()
-    ends = [sorted((factor * low, factor * high)) for factor, (low, high) in zip(factors, map(span, used), strict=True)]
-    low, high = (sum(values) for values in zip(*ends, strict=True))
-    slack = 1e-9 * (abs(low) + abs(high) + abs(constraint.rhs))
-    too_low = constraint.relation != ">=" and low > constraint.rhs + slack
-    too_high = constraint.relation != "<=" and high < constraint.rhs - slack
-    if too_low or too_high:
-        text = f"({constraint}) must be possible within the bounds; the left side runs from {low:g} to {high:g}"
-        raise fault(key, text, "Change the constraint or the bounds.")
-
-
 def _check_hypotheses(spec: CampaignSpec) -> None:
     if spec.hypotheses == "auto":
         return
@@ -256,6 +153,6 @@ def _check_held(spec: CampaignSpec) -> None:
             key = f"experience.history[{i}].held"
             if name not in known:
                 raise fault(key, f"must name parameters; got {name!r}", nearest(name, known))
-            is_text = isinstance(parameters.get(name), CategoricalParameter | MoleculeParameter)
-            if name in parameters and not is_text and isinstance(value, str):
+            is_number = isinstance(parameters.get(name), ContinuousParameter | DiscreteParameter)
+            if is_number and isinstance(value, str):
                 raise fault(f"{key}.{name}", f"must be a number; got {value!r}")

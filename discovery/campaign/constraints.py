@@ -82,24 +82,14 @@ class NonlinearConstraint(Part):
         return self
 
     @property
-    def left(self) -> Expression:
-        """The left-hand side."""
-        return _sides(self.expression)[0]
-
-    @property
-    def relation(self) -> Relation:
-        """How the sides relate."""
-        return _sides(self.expression)[1]
-
-    @property
-    def right(self) -> Expression:
-        """The right-hand side."""
-        return _sides(self.expression)[2]
+    def sides(self) -> tuple[Expression, Relation, Expression]:
+        """The left-hand side, how the sides relate, and the right-hand side."""
+        return _sides(self.expression)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names that the constraint restricts."""
-        return tuple(dict.fromkeys((*self.left.names, *self.right.names)))
+        return tuple(dict.fromkeys((*self.sides[0].names, *self.sides[2].names)))
 
     def __str__(self) -> str:
         return self.expression
@@ -276,7 +266,9 @@ def read_constraint(value: Any) -> Any:
         terms = linear_terms(comparison)
         if terms is not None:
             return _linear(value, comparison.relation, terms)
-        _sides(value)
+        left, _, right = _sides(value)
+        if not (left.names or right.names):
+            raise unreadable(value, "must name at least one parameter")
     except ConfigurationError as error:
         raise fault("", *_rule_of(error, value)) from None
     return {"type": "nonlinear", "expression": value}

@@ -181,5 +181,8 @@ class MoleculeParameter(Part):
 
 
 Parameter = Annotated[
-    ContinuousParameter | DiscreteParameter | CategoricalParameter | MoleculeParameter, Field(discriminator="type")
+    ContinuousParameter | DiscreteParameter | CategoricalParameter | BooleanParameter | MoleculeParameter,
+    Field(discriminator="type"),
 ]
+LISTED = (DiscreteParameter, CategoricalParameter, BooleanParameter)
+"""Kinds of parameters that are a list of values."""

@@ -20,7 +20,7 @@ from discovery.campaign import consistency
 from discovery.campaign.constraints import BatchConstraint, Constraint, ConstraintOrText, LinearText
 from discovery.campaign.experience import Experience
 from discovery.campaign.laboratories import Experiment
-from discovery.campaign.parameters import CategoricalParameter, DiscreteParameter, Parameter
+from discovery.campaign.parameters import LISTED, Parameter
 from discovery.campaign.parts import Count, Part, Text, explain, nearest
 from discovery.campaign.sections import (
     AcquisitionOptions,
@@ -220,7 +220,7 @@ class CampaignSpec(Part):
     @property
     def n_combinations(self) -> int | None:
         """Number of configurations where every parameter is a list of values, else None."""
-        sizes = [len(p.values) for p in self.parameters if isinstance(p, DiscreteParameter | CategoricalParameter)]
+        sizes = [len(p.values) for p in self.parameters if isinstance(p, LISTED)]
         return math.prod(sizes) if len(sizes) == len(self.parameters) else None
 
     @property

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from discovery.campaign.constraints import CardinalityConstraint, Constraint, ExcludeConstraint
-from discovery.campaign.parameters import ContinuousParameter, MoleculeParameter, Parameter
+from discovery.campaign.parameters import MoleculeParameter
 from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
@@ -27,8 +26,6 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
     """Yield key, what is missing and advice for everything that is not built."""
     if any(isinstance(parameter, MoleculeParameter) for parameter in spec.parameters):
         yield from _missing_with_molecules(spec)
-    if not spec.has_pool:
-        yield from _missing_without_pool(spec)
     if spec.outcome_constraints:
         yield "outcome_constraints", "constraints on outcomes are", ""
     if len(spec.objectives) > 1:
@@ -49,23 +46,3 @@ def _missing_with_molecules(spec: CampaignSpec) -> Iterator[tuple[str, str, str]
     for i, reference in enumerate(spec.experience.simulators):
         advice = "Remove it; earlier tables under experience.history teach about molecules."
         yield f"experience.simulators[{i}].name", f"{reference.name} on molecules is", advice
-
-
-def _missing_without_pool(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
-    parameters = {parameter.name: parameter for parameter in spec.parameters}
-    for i, constraint in enumerate(spec.constraints):
-        reason = _why_not(constraint, [parameters[name] for name in constraint.names])
-        if reason:
-            yield f"constraints[{i}]", f"{reason} without candidates is", "List the candidates in a file."
-
-
-def _why_not(constraint: Constraint, used: list[Parameter]) -> str:
-    """Return what about a constraint is not built for spaces without a pool; empty where all is well."""
-    continuous = [parameter for parameter in used if isinstance(parameter, ContinuousParameter)]
-    if isinstance(constraint, CardinalityConstraint):
-        return "a cardinality constraint"
-    if isinstance(constraint, ExcludeConstraint):
-        return "an exclude constraint on a continuous parameter" if continuous else ""
-    if len(continuous) < len(used):
-        return "a constraint on a discrete parameter"
-    return "a constraint on a log-scale parameter" if any(p.scale == "log" for p in continuous) else ""
