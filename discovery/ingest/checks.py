@@ -1,7 +1,7 @@
 """Raw rows into checked measurements: one bad cell keeps one row out, and says why; the others land.
 
-A row whose outcome is blank or `PENDING` is not measured yet and is counted, no more; a control is kept aside. Next
-in the tour: `discovery.store.measurements`.
+A row whose outcome is blank or `PENDING` is not measured yet and is counted, no more; a control is kept aside, and so
+is a row that says that its experiment failed. Next in the tour: `discovery.store.measurements`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from discovery.errors import InputError
+from discovery.ingest.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
 from discovery.ingest.controls import find_controls, read_controls
+from discovery.ingest.failures import find_failures, read_failures
 from discovery.ingest.records import CheckedRows, RejectedRow
 from discovery.space.cells import CellFault, faults_where, is_blank, read_numbers
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 PENDING = "PENDING"
 """What a laboratory writes where an outcome is not measured yet."""
 IDS = ("proposal_id", "trial_id")
-_CENSORED = r"\s*[<>≤≥]=?\s*[-+.\d].*"
 
 
 def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedRows:
@@ -49,9 +50,13 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
     is_control = find_controls(raw.frame, spec)
     controls, wrong_controls = read_controls(raw.frame[is_control], spec)
     pending = _is_pending(raw.frame[spec.outcome_names]) & ~is_control
-    rows = raw.frame[~pending & ~is_control]
+    has_failed = find_failures(raw.frame) & ~is_control
+    failures, wrong_failures = read_failures(raw.frame[has_failed], spec, space)
+    rows = raw.frame[~pending & ~is_control & ~has_failed]
     sem_names = [f"{name}_sem" for name in spec.outcome_names if f"{name}_sem" in rows]
-    outcomes, outcome_faults = _read_outcomes(rows, spec.outcome_names)
+    read = {name: _read_outcome(rows, name, spec) for name in spec.outcome_names}
+    outcomes = pd.DataFrame({name: one.values for name, one in read.items()})
+    outcome_faults = [fault for one in read.values() for fault in one.faults]
     sems, sem_faults = _read_sems(rows, sem_names)
     dates = _find_dates(rows[[*space.names, *spec.outcome_names, *sem_names]])
     faults = [*dates, *_beside(dates, [*space.check(rows), *outcome_faults, *sem_faults])]
@@ -61,19 +66,23 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
     numbers = pd.concat([outcomes, sems], axis="columns")[good].reset_index(drop=True)
     typed = space.typed(kept)
     ids = [name for name in IDS if name in kept]
-    known = {*typed.columns, *numbers.columns, *ids}
+    sides = pd.DataFrame({f"{name}{SUFFIX}": one.sides[good] for name, one in read.items() if one.sides[good].any()})
+    known = {*typed.columns, *numbers.columns, *ids, *(f"{name}{SUFFIX}" for name in spec.outcome_names)}
+    reported = {name: one.reported[good] for name, one in read.items() if one.is_replaced[good].any()}
+    extra = kept[[name for name in kept.columns if name not in known]]
     return CheckedRows(
-        frame=pd.concat([typed, numbers, kept[ids].apply(_id_texts)], axis="columns"),
+        frame=pd.concat([typed, numbers, sides, kept[ids].apply(_id_texts)], axis="columns"),
         keys=tuple(space.keys(typed)),
         row_numbers=tuple(rows.index[good].tolist()),
-        extra=kept[[name for name in kept.columns if name not in known]],
-        rejected=_rejected([*raw.malformed, *wrong_controls], faults, rows.index),
+        extra=extra.assign(**{f"{name}{REPORTED}": cells for name, cells in reported.items()}),
+        rejected=_rejected([*raw.malformed, *wrong_controls, *wrong_failures], faults, rows.index),
         source=raw.source,
         content_hash=raw.content_hash,
-        n_pending=int(pending.sum()),
+        n_pending=int((pending & ~has_failed).sum()),
         n_out_of_range=int(_is_out_of_range(numbers, spec).sum()),
         file=raw.file,
         controls=controls,
+        failures=failures,
     )
 
 
@@ -94,16 +103,10 @@ def _is_pending(cells: pd.DataFrame) -> np.ndarray:
     return np.logical_or.reduce(waiting)
 
 
-def _read_outcomes(rows: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, list[CellFault]]:
-    """Read outcome columns as numbers; a censored value says that it is one."""
-    columns, faults = {}, []
-    for name in names:
-        cells = rows[name].reset_index(drop=True)
-        is_censored = _matches(cells, _CENSORED)
-        columns[name], wrong = read_numbers(cells)
-        faults += [fault for fault in wrong if not is_censored[fault.row]]
-        faults += faults_where(is_censored, cells, "must be a number; censored values are not supported yet")
-    return pd.DataFrame(columns), faults
+def _read_outcome(rows: pd.DataFrame, name: str, spec: CampaignSpec) -> ReadOutcomes:
+    """Read an outcome's column, and its column of sides where there is one."""
+    marks = rows[f"{name}{SUFFIX}"].reset_index(drop=True) if f"{name}{SUFFIX}" in rows else None
+    return read_outcome(rows[name].reset_index(drop=True), marks, spec.outcome(name).limits)
 
 
 def _read_sems(rows: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, list[CellFault]]:

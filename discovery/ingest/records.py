@@ -44,6 +44,25 @@ class ControlReading:
 
 
 @dataclass(frozen=True)
+class FailedRow:
+    """An experiment that gave no result, as a row of a table says.
+
+    Attributes:
+        row_number: Data row in the source, from 1.
+        proposal_id: The proposal that was tried; empty where the row names none.
+        key: Identity of the configuration; empty where the row has none that can be read.
+        is_infeasible: Whether it can never succeed, which teaches feasibility; else it may be tried again.
+        reason: Why, in the row's words; may be empty.
+    """
+
+    row_number: int
+    proposal_id: str
+    key: str
+    is_infeasible: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class RawRows:
     """Rows as read, nothing interpreted.
 
@@ -67,8 +86,9 @@ class CheckedRows:
     """Rows that may land, and the reasons of those that may not.
 
     Attributes:
-        frame: Parameter columns (float64 or text), outcome columns and `<y>_sem` columns (float64), and
-            `proposal_id` and `trial_id` (text or None). One row per measurement; index from 0.
+        frame: Parameter columns (float64 or text), outcome columns and `<y>_sem` columns (float64), `<y>_limit` (`<`,
+            `>` or empty) where an outcome is a bound somewhere, and `proposal_id` and `trial_id` (text or None). One
+            row per measurement; index from 0.
         keys: Identity of each row's configuration.
         row_numbers: Data row of each row in the source, from 1.
         extra: All other columns, kept as provenance. Index like `frame`.
@@ -79,6 +99,7 @@ class CheckedRows:
         n_out_of_range: Rows in `frame` with an outcome outside its declared range.
         file: The file's absolute path; empty for a frame.
         controls: What was read in controls, which are no measurements.
+        failures: Experiments that gave no result, as their rows say.
     """
 
     frame: pd.DataFrame
@@ -92,6 +113,7 @@ class CheckedRows:
     n_out_of_range: int = 0
     file: str = ""
     controls: tuple[ControlReading, ...] = ()
+    failures: tuple[FailedRow, ...] = ()
 
     @property
     def n_rejected(self) -> int:

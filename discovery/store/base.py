@@ -27,11 +27,13 @@ class Columns:
         parameters: Name of each parameter to `number` or `text`.
         outcomes: Names of the outcomes.
         held: Values of parameters in measurements that were made before there was the parameter.
+        blocks: Columns of results whose levels are random effects.
     """
 
     parameters: dict[str, str]
     outcomes: list[str]
     held: dict[str, Any] = field(default_factory=dict)
+    blocks: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the columns as JSON values."""
@@ -41,7 +43,7 @@ class Columns:
 def columns_of(spec: CampaignSpec) -> Columns:
     """Return what the rows of a campaign are made of, by its file."""
     kinds = {p.name: NUMBER if p.type in ("continuous", "discrete") else TEXT for p in spec.parameters}
-    return Columns(kinds, list(spec.outcome_names), spec.held)
+    return Columns(kinds, list(spec.outcome_names), spec.held, list(spec.blocks))
 
 
 class StorePart:
@@ -85,7 +87,7 @@ class StorePart:
                 f"Known: {', '.join(known)}." if known else "The store is empty: run or ingest a campaign first.",
             )
         stored = json.loads(row["columns"])
-        return Columns(stored["parameters"], stored["outcomes"], stored.get("held", {}))
+        return Columns(stored["parameters"], stored["outcomes"], stored.get("held", {}), stored.get("blocks", []))
 
 
 def typed(frame: pd.DataFrame, parameters: dict[str, str]) -> pd.DataFrame:

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
     from discovery.ingest.records import CheckedRows
 
+_JSON = ("configuration", "outcomes", "sems", "limits", "extra")
 _NEXT_ID = """format('{}-m{:04d}-r{}', m.campaign, m.position, (SELECT count(*) FROM measurements s
               WHERE s.campaign = m.campaign AND s.position = m.position))"""
 _KEY = "sha256(concat_ws(chr(31), 'supersedes', m.measurement_id))"
 _SUPERSEDE = f"""
 INSERT INTO measurements
-    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, extra,
+    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, limits, extra,
      proposal_id, trial_id, source, source_hash, row_number, supersedes, reason, ingested_at, corrected_by)
-SELECT {_NEXT_ID}, m.campaign, m.position, {_KEY}, i.key, i.configuration, i.outcomes, i.sems, i.extra,
+SELECT {_NEXT_ID}, m.campaign, m.position, {_KEY}, i.key, i.configuration, i.outcomes, i.sems, i.limits, i.extra,
        coalesce(i.proposal_id, m.proposal_id), coalesce(i.trial_id, m.trial_id), $source, $source_hash, i.row_number,
        m.measurement_id, $reason, now(), $by
 FROM incoming i JOIN measurements m ON m.measurement_id = $measurement_id
@@ -36,10 +37,10 @@ RETURNING measurement_id
 """
 _RETRACT = f"""
 INSERT INTO measurements
-    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, extra,
+    (measurement_id, campaign, position, content_key, key, configuration, outcomes, sems, limits, extra,
      proposal_id, trial_id, source, source_hash, row_number, supersedes, reason, ingested_at, corrected_by,
      is_retracted)
-SELECT {_NEXT_ID}, m.campaign, m.position, {_KEY}, m.key, m.configuration, m.outcomes, m.sems, m.extra,
+SELECT {_NEXT_ID}, m.campaign, m.position, {_KEY}, m.key, m.configuration, m.outcomes, m.sems, m.limits, m.extra,
        m.proposal_id, m.trial_id, m.source, m.source_hash, m.row_number, m.measurement_id, $reason, now(), $by, true
 FROM measurements m WHERE m.measurement_id = $measurement_id
 RETURNING measurement_id
@@ -47,7 +48,7 @@ RETURNING measurement_id
 _CORRECTIONS = """
 SELECT m.measurement_id, m.supersedes AS corrected_id, m.position, m.is_retracted, m.reason, m.corrected_by,
        m.ingested_at AS corrected_at, wrong.configuration AS configuration_before, wrong.outcomes AS outcomes_before,
-       wrong.sems AS sems_before, m.configuration, m.outcomes, m.sems
+       wrong.sems AS sems_before, wrong.limits AS limits_before, m.configuration, m.outcomes, m.sems, m.limits
 FROM measurements m JOIN measurements wrong ON wrong.measurement_id = m.supersedes
 WHERE m.campaign = $campaign ORDER BY m.ingested_at, m.measurement_id
 """
@@ -63,8 +64,8 @@ class Corrections(Measurements):
             InputError: If the campaign has no such measurement; says which come near.
         """
         row = self._one(
-            """SELECT measurement_id, campaign, position, key, configuration, outcomes, sems, extra, proposal_id,
-                      trial_id, is_retracted
+            """SELECT measurement_id, campaign, position, key, configuration, outcomes, sems, limits, extra,
+                      proposal_id, trial_id, is_retracted
                FROM measurements WHERE campaign = $campaign AND measurement_id = $id""",
             campaign=campaign,
             id=measurement_id,
@@ -74,7 +75,7 @@ class Corrections(Measurements):
                 f"A measurement to correct must be one of campaign {campaign}; got {measurement_id!r}.",
                 self._near(campaign, measurement_id),
             )
-        decoded = {name: json.loads(row.pop(name)) for name in ("configuration", "outcomes", "sems", "extra")}
+        decoded = {name: json.loads(row.pop(name) or "{}") for name in _JSON}
         return MeasurementRow(**row, **decoded)
 
     def supersede(self, measurement_id: str, checked: CheckedRows, reason: str, by: str = "") -> str:
@@ -136,7 +137,7 @@ class Corrections(Measurements):
         Returns:
             One row per correction: `measurement_id`, `corrected_id`, `position`, `is_retracted`, `reason`,
             `corrected_by`, `corrected_at`, and as JSON `configuration_before`, `outcomes_before`, `sems_before`,
-            `configuration`, `outcomes` and `sems`.
+            `limits_before`, `configuration`, `outcomes`, `sems` and `limits`.
         """
         return self._frame(_CORRECTIONS, campaign=campaign)
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from discovery.campaign import category_text
 from discovery.errors import InputError
+from discovery.ingest.censored import SUFFIX
 from discovery.lifecycle import ProposalStatus, TrialStatus
 from discovery.store.base import Columns, StorePart, columns_of, typed
 from discovery.store.codec import rows_to_json, widen
@@ -34,17 +36,18 @@ SELECT i.*,
               CASE WHEN trial_id IS NULL THEN concat_ws(chr(31), 'row', $source_hash, row_number::VARCHAR)
                    ELSE concat_ws(chr(31), 'trial', trial_id) END)) AS content_key,
        CASE WHEN $file <> '' AND trial_id IS NULL
-            THEN sha256(concat_ws(chr(31), $campaign, $file, key, outcomes, sems, coalesce(proposal_id, ''),
+            THEN sha256(concat_ws(chr(31), $campaign, $file, key, found, sems, coalesce(proposal_id, ''),
                         (row_number() OVER same_content)::VARCHAR)) END AS row_digest,
        CASE WHEN trial_id IS NULL AND proposal_id IS NOT NULL THEN row_number() OVER same_row END AS nth_answer,
        CASE WHEN $file <> '' AND trial_id IS NULL THEN row_number() OVER same_content END AS nth_in_file
-FROM incoming i
-WINDOW same_content AS (PARTITION BY key, outcomes, sems, proposal_id, trial_id IS NULL ORDER BY row_number),
-       same_row AS (PARTITION BY key, outcomes, sems, extra, proposal_id, trial_id IS NULL ORDER BY row_number)
+FROM (SELECT *, concat(outcomes, nullif(limits, '{}')) AS found FROM incoming) i
+WINDOW same_content AS (PARTITION BY key, found, sems, proposal_id, trial_id IS NULL ORDER BY row_number),
+       same_row AS (PARTITION BY key, found, sems, extra, proposal_id, trial_id IS NULL ORDER BY row_number)
 """
 _KNOWN = """
 CREATE OR REPLACE TEMP TABLE known AS
-SELECT m.position, coalesce(i.key, m.key) AS key, m.outcomes::VARCHAR AS outcomes, m.sems::VARCHAR AS sems,
+SELECT m.position, coalesce(i.key, m.key) AS key, m.sems::VARCHAR AS sems,
+       concat(m.outcomes::VARCHAR, nullif(m.limits::VARCHAR, '{}')) AS found,
        m.extra::VARCHAR AS extra, m.proposal_id, first.row_digest IS NOT NULL AS is_of_file,
        parse_filename(first.source) AS file, m.supersedes IS NOT NULL OR i.key IS NOT NULL AS is_other
 FROM measurements m
@@ -62,19 +65,19 @@ WHERE NOT EXISTS (SELECT 1 FROM measurements m WHERE m.content_key = k.content_k
   AND (k.nth_answer IS NULL OR k.nth_answer > (
           SELECT count(*) FROM known m
           WHERE m.proposal_id = k.proposal_id AND m.key = k.key
-            AND m.outcomes = k.outcomes AND m.sems = k.sems AND m.extra = k.extra))
+            AND m.found = k.found AND m.sems = k.sems AND m.extra = k.extra))
   AND (k.nth_in_file IS NULL OR k.nth_in_file > (  -- a row of this file that was corrected, or is named otherwise now
           SELECT CASE WHEN bool_or(m.is_other) THEN count(*) ELSE 0 END FROM known m
           WHERE m.is_of_file AND m.file = parse_filename($file) AND m.key = k.key
-            AND m.outcomes = k.outcomes AND m.sems = k.sems AND m.proposal_id IS NOT DISTINCT FROM k.proposal_id))
+            AND m.found = k.found AND m.sems = k.sems AND m.proposal_id IS NOT DISTINCT FROM k.proposal_id))
 """
 _LAND = """
 INSERT INTO measurements
-    (measurement_id, campaign, position, content_key, row_digest, key, configuration, outcomes, sems, extra,
+    (measurement_id, campaign, position, content_key, row_digest, key, configuration, outcomes, sems, limits, extra,
      proposal_id, trial_id, source, source_hash, row_number, ingested_at)
 SELECT format('{}-m{:04d}', $campaign, f.position), $campaign, f.position, f.content_key, f.row_digest, f.key,
-       f.configuration, f.outcomes, f.sems, f.extra, coalesce(f.proposal_id, t.proposal_id), f.trial_id, $source,
-       $source_hash, f.row_number, now()
+       f.configuration, f.outcomes, f.sems, f.limits, f.extra, coalesce(f.proposal_id, t.proposal_id), f.trial_id,
+       $source, $source_hash, f.row_number, now()
 FROM fresh f LEFT JOIN trials t ON t.trial_id = f.trial_id AND t.campaign = $campaign
 """
 _LANDED = """
@@ -154,7 +157,8 @@ class Measurements(StorePart):
 
         Returns:
             One row per measurement: `measurement_id`, `position` (from 1), `key`, a column per parameter (float64 or
-            text), a column per outcome (float64), `<y>_sem` columns where any was given, `proposal_id`, `trial_id`,
+            text), a column per outcome (float64), `<y>_sem` columns where any was given, `<y>_limit` columns (`<`, `>`
+            or empty) where any is a bound, a column per block of the campaign (text), `proposal_id`, `trial_id`,
             `source` and `ingested_at` (UTC).
 
         Raises:
@@ -163,18 +167,24 @@ class Measurements(StorePart):
         with self.database.transaction():
             columns = self._all_columns(campaign) if spec is None else columns_of(spec)
             rows = self._frame(
-                """SELECT measurement_id, position, key, configuration, outcomes, sems, proposal_id, trial_id, source,
-                          ingested_at FROM v_measurements WHERE campaign = $campaign ORDER BY position""",
+                """SELECT measurement_id, position, key, configuration, outcomes, sems, limits, extra, proposal_id,
+                          trial_id, source, ingested_at
+                   FROM v_measurements WHERE campaign = $campaign ORDER BY position""",
                 campaign=campaign,
             )
         outcomes = columns.outcomes
         sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
+        sides = (
+            widen(rows, "limits", outcomes, suffix=SUFFIX).astype(object).dropna(axis="columns", how="all")
+        )
         return pd.concat(
             [
                 rows[["measurement_id", "position", "key"]],
                 _configurations(rows, columns),
                 widen(rows, "outcomes", outcomes).astype("float64"),
                 sems,
+                sides.fillna(""),
+                *_blocks(rows, columns),
                 rows[["proposal_id", "trial_id", "source", "ingested_at"]],
             ],
             axis="columns",
@@ -211,6 +221,14 @@ def _configurations(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     return typed(values, columns.parameters)
 
 
+def _blocks(rows: pd.DataFrame, columns: Columns) -> list[pd.DataFrame]:
+    """Return the block columns of stored rows as text, empty where a row says nothing."""
+    if not columns.blocks:
+        return []
+    cells = widen(rows, "extra", columns.blocks)
+    return [cells.map(lambda cell: "" if pd.isna(cell) else category_text(cell)).astype(object)]
+
+
 def incoming_rows(checked: CheckedRows, parameters: dict[str, str], outcomes: list[str]) -> pd.DataFrame:
     """Return checked rows as the table that is inserted: JSON where the shape varies."""
     frame = checked.frame
@@ -226,11 +244,21 @@ def incoming_rows(checked: CheckedRows, parameters: dict[str, str], outcomes: li
             "configuration": pd.array(rows_to_json(frame[list(parameters)]), dtype="str"),
             "outcomes": pd.array(rows_to_json(frame[outcomes]), dtype="str"),
             "sems": pd.array(rows_to_json(sems.rename(columns=_without_suffix), skip_missing=True), dtype="str"),
+            "limits": pd.array(_limits_to_json(frame, outcomes), dtype="str"),
             "extra": pd.array(rows_to_json(checked.extra, skip_missing=True), dtype="str"),
             "proposal_id": frame.get("proposal_id", missing).astype("str").array,
             "trial_id": frame.get("trial_id", missing).astype("str").array,
         }
     )
+
+
+def _limits_to_json(frame: pd.DataFrame, outcomes: list[str]) -> list[str]:
+    """Return which outcomes of each row are bounds, as JSON."""
+    names = [name for name in outcomes if f"{name}{SUFFIX}" in frame]
+    if not names:
+        return ["{}"] * len(frame)
+    sides = frame[[f"{name}{SUFFIX}" for name in names]].set_axis(names, axis="columns")
+    return rows_to_json(sides.where(sides != "", None), skip_missing=True)
 
 
 def _without_suffix(name: str) -> str:

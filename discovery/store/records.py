@@ -61,6 +61,7 @@ class MeasurementRow:
         configuration: A value for every parameter that there was.
         outcomes: Every outcome that there was, raw units.
         sems: Standard errors of outcomes, where given.
+        limits: Outcomes that are bounds: `<` where the true value is at most the outcome, `>` where at least.
         extra: Other columns of its source.
         proposal_id: The proposal that it answers, or None.
         trial_id: The trial that it came from, or None.
@@ -74,6 +75,7 @@ class MeasurementRow:
     configuration: dict[str, Any]
     outcomes: dict[str, Any]
     sems: dict[str, Any]
+    limits: dict[str, str]
     extra: dict[str, Any]
     proposal_id: str | None
     trial_id: str | None
@@ -93,6 +95,7 @@ class IngestReport:
         n_out_of_range: Rows that landed with an outcome outside its declared range.
         n_unproposed: Rows that landed and answer no approved proposal.
         n_controls: Rows that are controls and were read; they are no measurements.
+        n_failed: Experiments whose rows say that they failed, or cannot succeed; said before, they do not count.
     """
 
     n_added: int
@@ -103,6 +106,7 @@ class IngestReport:
     n_out_of_range: int = 0
     n_unproposed: int = 0
     n_controls: int = 0
+    n_failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class ProposalRow:
         n_measurements: Measurements seen when it was made.
         seed: Seed it can be replayed with.
         created_at: When it was stored, UTC.
+        others: What every hypothesis said about each further outcome, raw units.
+        numbers: What else spoke for or against it, by name.
     """
 
     proposal_id: str
@@ -154,6 +160,8 @@ class ProposalRow:
     n_measurements: int
     seed: int
     created_at: datetime
+    others: Mapping[str, tuple[HypothesisPrediction, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,7 @@ class TrialRow:
         error: Why it failed, or what a running one waits for; may be empty.
         external_id: What the laboratory calls it; empty where that is not known.
         started_at: When it was started, UTC.
+        is_infeasible: Whether it was abandoned because the experiment cannot succeed.
     """
 
     trial_id: str
@@ -191,6 +200,7 @@ class TrialRow:
     error: str
     external_id: str
     started_at: datetime
+    is_infeasible: bool = False
 
 
 @dataclass(frozen=True)

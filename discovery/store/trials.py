@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LEASE_S = 3600.0  # a holder on another machine that renews nothing for so long has lost its trial
 _COLUMNS = """trial_id, proposal_id, campaign, attempt, idempotency_key, adapter, owner, lease_expires_at, status,
-              outcomes, extra, error, external_id, started_at"""
+              outcomes, extra, error, external_id, started_at, is_infeasible"""
 _INSERT = """
 INSERT INTO trials (trial_id, proposal_id, campaign, attempt, idempotency_key, adapter, owner, lease_expires_at, status,
                     started_at)
@@ -38,7 +38,10 @@ _RELEASE = """
 UPDATE trials SET lease_expires_at = now(), error = $detail
 WHERE trial_id = $trial_id AND owner = $owner AND status = 'RUNNING' AND reported_at IS NULL
 """
-_CLOSE = "UPDATE trials SET status = $status, error = $error, finished_at = now() WHERE trial_id = $trial_id"
+_CLOSE = """
+UPDATE trials SET status = $status, error = $error, is_infeasible = $is_infeasible, finished_at = now()
+WHERE trial_id = $trial_id
+"""
 
 
 class Trials(StorePart):
@@ -178,8 +181,14 @@ class Trials(StorePart):
             for trial_id, detail in waiting.items():
                 connection.execute(_RELEASE, {"detail": detail, "trial_id": trial_id, "owner": owner})
 
-    def fail_trial(self, trial_id: str, error: str, retryable: bool) -> TrialRow:
+    def fail_trial(self, trial_id: str, error: str, retryable: bool, *, is_infeasible: bool = False) -> TrialRow:
         """End a running trial without a result: FAILED where a retry makes sense, else ABANDONED.
+
+        Args:
+            trial_id: The trial.
+            error: Why.
+            retryable: Whether another trial of the proposal may succeed.
+            is_infeasible: Whether the experiment cannot succeed, which teaches feasibility; only without a retry.
 
         Raises:
             InputError: If there is no such trial.
@@ -188,7 +197,8 @@ class Trials(StorePart):
         after = TrialStatus.FAILED if retryable else TrialStatus.ABANDONED
         with self.database.transaction() as connection:
             check_transition("trial", self.trial(trial_id).status, after, trial_id)
-            connection.execute(_CLOSE, {"status": str(after), "error": error, "trial_id": trial_id})
+            words = {"status": str(after), "error": error, "is_infeasible": is_infeasible, "trial_id": trial_id}
+            connection.execute(_CLOSE, words)
             return self.trial(trial_id)
 
     def trials(self, campaign: str, statuses: Sequence[str] | None = None) -> pd.DataFrame:

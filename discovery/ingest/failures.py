@@ -1,0 +1,83 @@
+"""Rows that say that an experiment gave no result: `failed` and to be tried again, or `infeasible` for good.
+
+A row does so by its cell `status`, with the outcomes blank; any other word there means nothing. Next in the tour:
+`discovery.session.failures`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.ingest.records import FailedRow, RejectedRow
+from discovery.space.cells import is_blank
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import SearchSpace
+
+STATUS = "status"
+"""The column that says so."""
+FAILED, INFEASIBLE = "failed", "infeasible"
+REASONS = ("reason", "note", "error")
+"""Columns that say why; the first that holds something counts."""
+
+
+def find_failures(frame: pd.DataFrame) -> np.ndarray:
+    """Return which rows say that their experiment gave no result. Shape `n`, bool."""
+    if STATUS not in frame:
+        return np.zeros(len(frame), dtype=bool)
+    return frame[STATUS].map(_word).isin((FAILED, INFEASIBLE)).to_numpy(dtype=bool)
+
+
+def read_failures(
+    rows: pd.DataFrame, spec: CampaignSpec, space: SearchSpace
+) -> tuple[tuple[FailedRow, ...], list[RejectedRow]]:
+    """Read rows of experiments that gave no result.
+
+    Args:
+        rows: Those rows; the index holds their numbers.
+        spec: The campaign.
+        space: Its space, which names their configurations.
+
+    Returns:
+        What they say, and a reason for each row that may not say so: one with an outcome, or one that names neither a
+        proposal nor a configuration of the space.
+    """
+    if rows.empty:
+        return (), []
+    keys = _keys(rows, space)
+    given = {name: ~is_blank(rows[name]) & (rows[name].map(_word) != "pending") for name in spec.outcome_names}
+    failures, wrong = [], []
+    for at, (number, cells) in enumerate(zip(rows.index.tolist(), rows.to_dict("records"), strict=True)):
+        measured = [name for name in spec.outcome_names if bool(given[name].iloc[at])]
+        proposal = _text(cells.get("proposal_id"))
+        status = _text(cells[STATUS])
+        if measured:
+            reason = f"must not be {status} where {measured[0]} is given"
+            wrong.append(RejectedRow(number, STATUS, status, reason))
+        elif not proposal and not keys[at]:
+            wrong.append(RejectedRow(number, STATUS, status, "must stand beside a proposal_id or a configuration"))
+        else:
+            why = next((text for name in REASONS if (text := _text(cells.get(name)))), "")
+            failures.append(FailedRow(number, proposal, keys[at], _word(status) == INFEASIBLE, why))
+    return tuple(failures), wrong
+
+
+def _keys(rows: pd.DataFrame, space: SearchSpace) -> list[str]:
+    """Return the identity of each row's configuration; empty where it is none of the space."""
+    cells = rows.reset_index(drop=True)
+    wrong = {fault.row for fault in space.check(cells)}
+    good = [at for at in range(len(cells)) if at not in wrong]
+    keys = dict(zip(good, space.keys(space.typed(cells.iloc[good].reset_index(drop=True))), strict=True))
+    return [keys.get(at, "") for at in range(len(cells))]
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None or (isinstance(cell, float) and np.isnan(cell)) else str(cell).strip()
+
+
+def _word(cell: object) -> str:
+    return _text(cell).casefold()
