@@ -39,13 +39,14 @@ def open_campaign(
 
     Raises:
         ConfigurationError: If the history holds a copy of the file that is replayed.
-        NotSupportedError: If the objective is neither to maximize nor to minimize.
+        NotSupportedError: If the objective is neither to maximize nor to minimize, or an outcome is only a bound.
         InputError: If a cell of the candidates or their outcomes is wrong.
     """
     _check_history(spec)
     space = SearchSpace.from_spec(spec)
     measured = MeasuredPool.from_spec(spec, space)
     outcome = spec.objective.name
+    _check_sides(measured, outcome)
     outcomes = np.asarray(measured.outcomes[outcome], dtype=float)
     context = BacktestContext(
         spec=spec,
@@ -99,6 +100,16 @@ def _load_history(spec: CampaignSpec, space: SearchSpace, store: Store | None) -
     from discovery.tasks.history import read_history  # loads torch
 
     return read_history(spec.experience.history, spec, space, store=store).tasks
+
+
+def _check_sides(measured: MeasuredPool, outcome: str) -> None:
+    """Refuse bounds: nobody knows how good a candidate is whose outcome is one."""
+    n = int(np.count_nonzero(measured.sides.get(outcome, 0)))
+    if n:
+        raise NotSupportedError(
+            f"{outcome} must be measured to be replayed; got a bound such as < 5 for {n} of {len(measured)} candidates.",
+            "Campaigns learn from bounds; replays need the values: leave those rows out, or give a number.",
+        )
 
 
 def _check_history(spec: CampaignSpec) -> None:

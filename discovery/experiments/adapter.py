@@ -24,6 +24,10 @@ class TemporaryExperimentError(ExperimentError):
     """A trial could not be carried out now, and may succeed when it is tried again."""
 
 
+class InfeasibleExperimentError(ExperimentError):
+    """An experiment cannot succeed with this configuration, now or ever: that teaches which others cannot either."""
+
+
 def forget(external_id: str) -> None:
     """Remember nothing: for adapters that are called without a store."""
 
@@ -72,7 +76,7 @@ class AdapterResult:
 
     Attributes:
         outcomes: Every outcome of the campaign, raw units.
-        extra: What else is worth keeping, as JSON values.
+        extra: What else is worth keeping, as JSON values; `<y>_limit` is `<` or `>` where an outcome is only a bound.
     """
 
     outcomes: dict[str, float]
@@ -111,7 +115,8 @@ class Adapter(Protocol):
 
         Raises:
             TemporaryExperimentError: If this trial has ended without a result and another one may succeed.
-            ExperimentError: If none ever will.
+            InfeasibleExperimentError: If none ever will because of the configuration itself.
+            ExperimentError: If none ever will for another reason.
             ConfigurationError: If the fault is not the trial's but the file's or a setting's; the trial stays open.
         """
         ...

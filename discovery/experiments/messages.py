@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from discovery.errors import ExperimentError
-from discovery.experiments.adapter import AdapterResult, TemporaryExperimentError, TrialContext
+from discovery.experiments.adapter import (
+    AdapterResult,
+    InfeasibleExperimentError,
+    TemporaryExperimentError,
+    TrialContext,
+)
+from discovery.space.censored import SUFFIX
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -27,8 +34,9 @@ class Report(BaseModel):
 
     Attributes:
         id: What the laboratory calls it.
-        status: Where it stands; None where only outcomes, or an id, say so.
-        outcomes: What was measured, by name, raw units.
+        status: Where it stands; None where only outcomes, or an id, say so. An experiment is `infeasible` that cannot
+            succeed with this configuration.
+        outcomes: What was measured, by name, raw units; text such as `<5` where it is only a bound.
         extra: What else is worth keeping.
         error: Why it failed.
         retryable: Whether a failed experiment may succeed when it is made again.
@@ -37,7 +45,7 @@ class Report(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     id: str | int | None = None
-    status: Literal["queued", "running", "completed", "failed"] | None = None
+    status: Literal["queued", "running", "completed", "failed", "infeasible"] | None = None
     outcomes: dict[str, Any] = Field(default_factory=dict)
     extra: dict[str, Any] = Field(default_factory=dict)
     error: str = ""
@@ -46,7 +54,7 @@ class Report(BaseModel):
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come."""
-        return self.status in ("completed", "failed") or (self.status is None and bool(self.outcomes))
+        return self.status in ("completed", "failed", "infeasible") or (self.status is None and bool(self.outcomes))
 
 
 def order_message(configuration: Mapping[str, object], context: TrialContext, spec: CampaignSpec) -> dict[str, object]:
@@ -89,8 +97,12 @@ def result_of(report: Report, spec: CampaignSpec, who: str) -> AdapterResult:
 
     Raises:
         TemporaryExperimentError: If the experiment failed and may be made again.
+        InfeasibleExperimentError: If it cannot succeed with this configuration.
         ExperimentError: If it failed for good, or an outcome is missing or no number.
     """
+    if report.status == "infeasible":
+        why = shortened(report.error) or "no reason was given"
+        raise InfeasibleExperimentError(f"{who} says that the experiment cannot succeed: {why}.")
     if report.status == "failed":
         made = TemporaryExperimentError if report.retryable else ExperimentError
         raise made(f"{who} says that the experiment failed: {shortened(report.error) or 'no reason was given'}.")
@@ -103,11 +115,25 @@ def result_of(report: Report, spec: CampaignSpec, who: str) -> AdapterResult:
             )
     numbers = {name: value for name, value in wanted.items() if value is not None}
     others = {name: value for name, value in report.outcomes.items() if name not in wanted}
-    return AdapterResult(numbers, {**others, **report.extra})
+    bounds = {f"{name}{SUFFIX}": side for name in wanted if (side := _bound(report.outcomes[name])[0])}
+    return AdapterResult(numbers, {**others, **report.extra, **bounds})
+
+
+def _bound(value: object) -> tuple[str, float | None]:
+    """Return the sign and the number of text such as `<5` or `>= 100`; no sign where it is none."""
+    found = re.fullmatch(r"\s*([<>])=?\s*(\S+)\s*", value) if isinstance(value, str) else None
+    if found is None:
+        return "", None
+    try:
+        return found[1], _number(float(found[2]))
+    except ValueError:
+        return "", None
 
 
 def _number(value: object) -> float | None:
-    """Return a JSON number; None for anything else."""
+    """Return a JSON number, or that of a bound; None for anything else."""
+    if isinstance(value, str):
+        return _bound(value)[1]
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return float(value) if abs(value) < math.inf and abs(value) < sys.float_info.max else math.nan

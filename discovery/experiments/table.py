@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from discovery.campaign import TableExperiment
 from discovery.errors import ConfigurationError, ExperimentError
 from discovery.experiments.adapter import AdapterResult, TrialContext
 from discovery.space import MeasuredPool
+from discovery.space.censored import SIGNS, SUFFIX
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -25,10 +26,12 @@ class TableAdapter:
     Attributes:
         path: Name of the file, for messages.
         outcomes: Outcomes by name, per configuration, by key.
+        sides: The signs of outcomes that are bounds, `<` or `>`, likewise.
     """
 
     path: str
     outcomes: Mapping[str, Mapping[str, float]]
+    sides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def from_spec(cls, spec: CampaignSpec, space: SearchSpace) -> TableAdapter:
@@ -42,7 +45,12 @@ class TableAdapter:
             raise ConfigurationError(f"experiment.type must be table for this adapter; got {spec.experiment!r}.")
         measured = MeasuredPool.from_spec(spec, space, spec.experiment.path)
         by_name = {name: dict(zip(measured.keys, values, strict=True)) for name, values in measured.outcomes.items()}
-        return cls(spec.experiment.path, by_name)
+        signs = {sign: side for side, sign in SIGNS.items()}
+        sides = {
+            name: {key: signs[int(sign)] for key, sign in zip(measured.keys, values, strict=True) if sign}
+            for name, values in measured.sides.items()
+        }
+        return cls(spec.experiment.path, by_name, sides)
 
     def run(self, configuration: Mapping[str, object], context: TrialContext) -> AdapterResult:
         """Return what the table holds for a configuration.
@@ -56,4 +64,6 @@ class TableAdapter:
                 f"A configuration must stand in {self.path} to be looked up; got {context.key}.",
                 "Propose from the file's rows: name it under `candidates`.",
             )
-        return AdapterResult({name: float(value) for name, value in found.items()})
+        key = context.key
+        bounds = {f"{name}{SUFFIX}": by_key[key] for name, by_key in self.sides.items() if key in by_key}
+        return AdapterResult({name: float(value) for name, value in found.items()}, dict(bounds))

@@ -17,6 +17,7 @@ from discovery.experiments.adapter import (
     Adapter,
     AdapterResult,
     AskedAgain,
+    InfeasibleExperimentError,
     Order,
     Pending,
     TakesBatches,
@@ -155,7 +156,8 @@ class _Batch:
             check_result(answer, self.spec, trial_id)
         except (ExperimentError, OSError) as error:
             may_retry = isinstance(error, TemporaryExperimentError | OSError) and attempt < MAX_ATTEMPTS
-            return self.store.fail_trial(trial_id, str(error), retryable=may_retry)
+            is_infeasible = isinstance(error, InfeasibleExperimentError)
+            return self.store.fail_trial(trial_id, str(error), retryable=may_retry, is_infeasible=is_infeasible)
         return self.store.report_trial(trial_id, answer.outcomes, answer.extra)
 
     def _put_off(self, run: _Run, answer: Pending) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from discovery.errors import InputError
-from discovery.ingest.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
+from discovery.space.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
 from discovery.ingest.controls import find_controls, read_controls
 from discovery.ingest.failures import find_failures, read_failures
 from discovery.ingest.records import CheckedRows, RejectedRow

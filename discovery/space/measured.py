@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 
 from discovery.campaign import CampaignSpec, TableExperiment
 from discovery.errors import InputError, NotEnoughDataError
-from discovery.space.cells import column_of, faults_where, is_blank, read_numbers, refuse
+from discovery.space.cells import CellFault, column_of, is_blank, refuse
+from discovery.space.censored import SIGNS, SUFFIX, ReadOutcomes, read_outcome
 from discovery.space.descriptors import read_table
 from discovery.space.pool import CandidatePool, pool_of
 from discovery.space.space import SearchSpace
@@ -24,10 +25,13 @@ class MeasuredPool(CandidatePool):
     Attributes:
         outcomes: Outcomes by name in the order of the pool, replicates averaged, raw units; NaN where an outcome that
             is no objective was not measured. Shape `n` each.
+        sides: By name, of outcomes that are bounds anywhere: -1 where the true value is at most the outcome, 1 where at
+            least, 0 where it was measured. Shape `n` each.
         n_unmeasured: Candidates left out because the objective was not measured.
     """
 
     outcomes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sides: Mapping[str, np.ndarray] = field(default_factory=dict)
     n_unmeasured: int = 0
 
     @classmethod
@@ -43,7 +47,7 @@ class MeasuredPool(CandidatePool):
             path: File with parameters and outcomes; relative paths start from the campaign file.
 
         Raises:
-            InputError: If a column is missing, or a cell is wrong or censored.
+            InputError: If a column is missing, or a cell is wrong.
             NotEnoughDataError: If no candidate has a measured objective.
         """
         candidates = None if spec.candidates is None else spec.resolve(spec.candidates)
@@ -76,26 +80,28 @@ def _source(spec: CampaignSpec, candidates: Path | None, path: str | Path | None
     )
 
 
-def _read_outcomes(table: pd.DataFrame, spec: CampaignSpec, source: str) -> dict[str, np.ndarray]:
+def _read_outcomes(table: pd.DataFrame, spec: CampaignSpec, source: str) -> dict[str, ReadOutcomes]:
     """Return the outcome columns of a table, NaN where nothing was measured yet. Shape `n` each."""
     names = [name for name in spec.outcome_names if name in table.columns or name == spec.objective.name]
-    outcomes, faults = {}, []
+    outcomes, faults = {}, list[CellFault]()
     for name in names:
         cells = column_of(table, name, source)
         pending = is_blank(cells) | (cells.astype(str).str.strip().str.upper() == "PENDING").to_numpy(dtype=bool)
-        censored = cells.astype(str).str.strip().str.startswith(("<", ">")).to_numpy(dtype=bool)
-        values, wrong = read_numbers(cells.mask(pending | censored, "0"))
-        outcomes[name] = np.where(pending, np.nan, values)
-        faults += faults_where(censored, cells, "must be a number: censored values are not supported yet") + wrong
+        marks = column_of(table, f"{name}{SUFFIX}", source) if f"{name}{SUFFIX}" in table.columns else None
+        read = read_outcome(cells.mask(pending, "0"), marks)
+        outcomes[name] = replace(read, values=np.where(pending, np.nan, read.values))
+        faults += read.faults
     refuse(sorted(faults, key=lambda fault: fault.row), source)
     return outcomes
 
 
-def _join(pool: CandidatePool, keys: Sequence[str], outcomes: Mapping[str, np.ndarray], objective: str) -> MeasuredPool:
+def _join(
+    pool: CandidatePool, keys: Sequence[str], outcomes: Mapping[str, ReadOutcomes], objective: str
+) -> MeasuredPool:
     """Give each candidate the mean of its measured outcomes and leave out those without the objective."""
     position = pd.Index(pool.keys).get_indexer(pd.Index(keys, dtype=object))
-    means = {name: _mean_by(position, values, len(pool)) for name, values in outcomes.items()}
-    measured = ~np.isnan(means[objective])
+    found = {name: _outcome_by(position, read, len(pool)) for name, read in outcomes.items()}
+    measured = ~np.isnan(found[objective][0])
     if not measured.any():
         raise NotEnoughDataError(f"A replay must have a measured {objective!r} for some candidate; got none.")
     return MeasuredPool(
@@ -105,9 +111,25 @@ def _join(pool: CandidatePool, keys: Sequence[str], outcomes: Mapping[str, np.nd
         rows=pool.rows[measured],
         n_infeasible=pool.n_infeasible,
         n_repeated=pool.n_repeated,
-        outcomes={name: values[measured] for name, values in means.items()},
+        outcomes={name: values[measured] for name, (values, _) in found.items()},
+        sides={name: sides[measured] for name, (_, sides) in found.items() if sides[measured].any()},
         n_unmeasured=int((~measured).sum()),
     )
+
+
+def _outcome_by(position: np.ndarray, read: ReadOutcomes, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return an outcome at each position and on which side of it the true value lies; replicates are averaged.
+
+    A bound counts only where no replicate was measured. Shape `n` each.
+    """
+    signs = np.array([SIGNS[side] for side in read.sides], dtype=np.int8)
+    values = _mean_by(position, np.where(signs == 0, read.values, np.nan), n)
+    sides = np.zeros(n, dtype=np.int8)
+    for sign in (-1, 1):
+        bounds = _mean_by(position, np.where(signs == sign, read.values, np.nan), n)
+        only = np.isnan(values) & ~np.isnan(bounds)
+        values, sides = np.where(only, bounds, values), np.where(only, np.int8(sign), sides)
+    return values, sides
 
 
 def _mean_by(position: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:

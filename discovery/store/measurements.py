@@ -16,7 +16,7 @@ import pandas as pd
 
 from discovery.campaign import category_text
 from discovery.errors import InputError
-from discovery.ingest.censored import SUFFIX
+from discovery.space.censored import SUFFIX
 from discovery.lifecycle import ProposalStatus, TrialStatus
 from discovery.store.base import Columns, StorePart, columns_of, typed
 from discovery.store.codec import rows_to_json, widen

@@ -1,7 +1,7 @@
 """Censored outcomes: `<5.0` and `>100` say on which side of a bound the true value lies, and no more.
 
 What is kept is the bound and the side; the likelihood makes of it the probability of that side
-(`discovery.meta.censored`). Next in the tour: `discovery.store.measurements`.
+(`discovery.meta.censored`). Next in the tour: `discovery.ingest.checks`.
 """
 
 from __future__ import annotations
