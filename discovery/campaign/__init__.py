@@ -36,6 +36,7 @@ from discovery.campaign.laboratories import (
     TableExperiment,
     row_number,
 )
+from discovery.campaign.materials import CompositionParameter, MixtureParameter
 from discovery.campaign.parameters import (
     BooleanParameter,
     CategoricalParameter,
@@ -61,6 +62,7 @@ __all__ = [
     "CardinalityConstraint",
     "CategoricalParameter",
     "CommandExperiment",
+    "CompositionParameter",
     "Constraint",
     "ContinuousParameter",
     "Control",
@@ -73,6 +75,7 @@ __all__ = [
     "HypothesisRef",
     "LinearConstraint",
     "ManualExperiment",
+    "MixtureParameter",
     "MoleculeParameter",
     "NonlinearConstraint",
     "Objective",

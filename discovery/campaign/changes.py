@@ -25,7 +25,7 @@ SHOWN = 80  # characters of a value that a sentence shows
 TRAINED = "The hypotheses are trained again."
 _EFFECTS = (
     (r"parameters\[.*\]\.(unit|held)", ""),
-    (r"parameters.*", TRAINED),
+    (r"(parameters|mixtures).*", TRAINED),
     (r"experience.*", TRAINED),
     (r"hypotheses.*", "The belief starts from other prior weights; hypotheses that are new are trained."),
     (r"objectives\[.*\]\.goal", "Another end is best now; measurements and predictions that are stored stay."),
@@ -97,6 +97,9 @@ def file_contents(spec: CampaignSpec) -> dict[str, str]:
     for parameter in spec.parameters:
         if isinstance(parameter, CategoricalParameter) and parameter.descriptors:
             named[f"parameters[{parameter.name}].descriptors"] = parameter.descriptors
+    for mixture in spec.mixtures:
+        if mixture.descriptors:
+            named[f"mixtures[{mixture.name}].descriptors"] = mixture.descriptors
     paths = {key: spec.resolve(path) for key, path in named.items()}
     return {key: f"{path.name}@{_hash(path)}" for key, path in paths.items() if path.is_file()}
 

@@ -12,8 +12,10 @@ from discovery.campaign.allowed import check_constraints
 from discovery.campaign.context import check_context
 from discovery.campaign.experience import held_in, history_file, history_name
 from discovery.campaign.laboratories import TableExperiment
+from discovery.campaign.materials import check_mixtures
 from discovery.campaign.parameters import ContinuousParameter, DiscreteParameter
 from discovery.campaign.parts import fault, nearest
+from discovery.campaign.wants import check_wants
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -39,7 +41,9 @@ def check(spec: CampaignSpec) -> None:
     _check_held(spec)
     _check_acquisition(spec)
     _check_elsewhere(spec)
+    check_wants(spec)
     check_context(spec)
+    check_mixtures(spec.mixtures, spec.parameter_names, spec.outcome_names)
 
 
 def _check_elsewhere(spec: CampaignSpec) -> None:

@@ -115,6 +115,9 @@ def check_files(spec: CampaignSpec) -> None:
     for i, parameter in enumerate(spec.parameters):
         if isinstance(parameter, CategoricalParameter) and parameter.descriptors:
             named.append((f"parameters[{i}].descriptors", parameter.descriptors))
+    for i, mixture in enumerate(spec.mixtures):
+        if mixture.descriptors:
+            named.append((f"mixtures[{i}].descriptors", mixture.descriptors))
     if spec.candidates:
         named.append(("candidates", spec.candidates))
     tables = [history_file(ref) for ref in spec.experience.history]

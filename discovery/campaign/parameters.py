@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from discovery.campaign.materials import CompositionParameter, MixtureParameter
 from discovery.campaign.parts import Number, Part, Text, fault
 
 
@@ -181,7 +182,13 @@ class MoleculeParameter(Part):
 
 
 Parameter = Annotated[
-    ContinuousParameter | DiscreteParameter | CategoricalParameter | BooleanParameter | MoleculeParameter,
+    ContinuousParameter
+    | DiscreteParameter
+    | CategoricalParameter
+    | BooleanParameter
+    | MoleculeParameter
+    | CompositionParameter
+    | MixtureParameter,
     Field(discriminator="type"),
 ]
 LISTED = (DiscreteParameter, CategoricalParameter, BooleanParameter)

@@ -14,12 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
 from discovery.campaign import consistency
 from discovery.campaign.constraints import BatchConstraint, Constraint, ConstraintOrText, LinearText
 from discovery.campaign.experience import Experience
 from discovery.campaign.laboratories import Experiment
+from discovery.campaign.materials import MixtureParameter, expand_mixtures
 from discovery.campaign.parameters import LISTED, Parameter
 from discovery.campaign.parts import Count, Part, Text, explain, nearest
 from discovery.campaign.sections import (
@@ -50,6 +51,7 @@ class CampaignSpec(Part):
 
     name: Text
     parameters: Annotated[tuple[Parameter, ...], Field(min_length=1)]
+    mixtures: tuple[MixtureParameter, ...] = ()
     constraints: tuple[ConstraintOrText, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
@@ -74,6 +76,11 @@ class CampaignSpec(Part):
     seed: Count = 0
 
     _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_mixtures(cls, data: Any) -> Any:
+        return expand_mixtures(data, TypeAdapter(tuple[Parameter, ...]))
 
     @model_validator(mode="after")
     def _check_consistency(self) -> CampaignSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from discovery.campaign.materials import CompositionParameter
 from discovery.campaign.parameters import MoleculeParameter
 from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
@@ -26,14 +27,13 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
     """Yield key, what is missing and advice for everything that is not built."""
     if any(isinstance(parameter, MoleculeParameter) for parameter in spec.parameters):
         yield from _missing_with_molecules(spec)
-    if spec.outcome_constraints:
-        yield "outcome_constraints", "constraints on outcomes are", ""
-    if len(spec.objectives) > 1:
-        yield "objectives", "several objectives are", "Keep the one that matters most."
-    if spec.objective.goal == "match":
-        yield "objectives[0].goal", "goal match is", "Use maximize or minimize."
-    if spec.acquisition.discrimination > 0:
-        yield "acquisition.discrimination", "a discrimination above 0 is", "Leave it at 0."
+    if any(isinstance(parameter, CompositionParameter) for parameter in spec.parameters):
+        yield from _missing_with_compositions(spec)
+    if spec.acquisition.name != "log_ei" and not spec.is_plain:
+        what = f"acquisition function {spec.acquisition.name} for more than one outcome that is high or low is"
+        yield "acquisition.name", what, "Leave it at log_ei: every goal has a function of its own."
+    if any(limit.relation == "==" for limit in spec.outcome_constraints):
+        yield "outcome_constraints", "equality of outcomes is", "Write two inequalities, with a tolerance."
     for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):
         name = item.name
         if name not in HYPOTHESES and not name.startswith("simulator:") and item.learner is None:
@@ -46,3 +46,12 @@ def _missing_with_molecules(spec: CampaignSpec) -> Iterator[tuple[str, str, str]
     for i, reference in enumerate(spec.experience.simulators):
         advice = "Remove it; earlier tables under experience.history teach about molecules."
         yield f"experience.simulators[{i}].name", f"{reference.name} on molecules is", advice
+
+
+def _missing_with_compositions(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    if spec.candidates is None:
+        advice = "List them in a file: `candidates: FILE.csv`; or vary fractions with a parameter of type mixture."
+        yield "candidates", "formulas that are not listed are", advice
+    for i, reference in enumerate(spec.experience.simulators):
+        advice = "Remove it; earlier tables under experience.history teach about compositions."
+        yield f"experience.simulators[{i}].name", f"{reference.name} on compositions is", advice

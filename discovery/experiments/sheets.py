@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign import (
+    BooleanParameter,
     CampaignSpec,
+    CategoricalParameter,
     ContinuousParameter,
     DiscreteParameter,
     ManualExperiment,
-    MoleculeParameter,
     Parameter,
     Plate,
 )
@@ -236,7 +237,7 @@ def _parameter_column(parameter: Parameter) -> Column:
         return Column(parameter.name, "parameter", parameter.unit, bounds=parameter.bounds)
     if isinstance(parameter, DiscreteParameter):
         return Column(parameter.name, "parameter", parameter.unit, values=parameter.values)
-    values = () if isinstance(parameter, MoleculeParameter) else parameter.values
+    values = parameter.values if isinstance(parameter, CategoricalParameter | BooleanParameter) else ()
     return Column(parameter.name, "parameter", values=values, is_text=True)
 
 

@@ -107,6 +107,8 @@ ELEMENTS: dict[str, tuple[float, ...]] = {
     symbol: tuple(map(float, numbers)) for symbol, *numbers in (line.split() for line in _TABLE.split("\n") if line)
 }
 """Properties by symbol."""
+ELECTRONEGATIVITY: dict[str, float] = {symbol: values[2] for symbol, values in ELEMENTS.items()}
+"""After Pauling, by symbol."""
 
 _NAME = re.compile(r"(?P<before>(?:.*[^A-Za-z0-9])?)(?P<symbol>[A-Z][a-z]?)(?P<after>(?:[^A-Za-z0-9].*)?)")
 
