@@ -1,0 +1,141 @@
+"""From a plan to a batch: random starts where some are left, then what the beliefs want, in what is left today.
+
+Next in the tour: `discovery.cycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.batch import BatchRules, choose_batch, fix_shared, ordered
+from discovery.errors import NoCandidateError
+from discovery.seeds import rng
+from discovery.space import CandidatePool
+from discovery.space.restricted import restrict_pool, restrict_space
+
+if TYPE_CHECKING:
+    from discovery.aimed_cycle import Results
+    from discovery.cycle import CycleRequest, CycleResult, Observations, ProposalDraft
+    from discovery.session.asking import AskPlan
+    from discovery.space import SearchSpace
+
+Run = Callable[["SearchSpace", "CandidatePool | None", "CycleRequest"], "CycleResult"]
+"""One pass over a space or over candidates, as a request asks."""
+RANDOM = "random"
+"""The acquisition function of random starts, and who argues for them."""
+
+
+def carry_out_plan(
+    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured: Observations | Results, run: Run
+) -> CycleResult:
+    """Carry out a plan in what is left today: random starts where some are left, then what the beliefs want.
+
+    Args:
+        plan: What is asked.
+        space: The search space.
+        pool: The finite pool, or None.
+        measured: What has been measured.
+        run: Makes one pass over a space or over candidates.
+
+    Raises:
+        NoCandidateError: If nothing is left to propose.
+    """
+    space, pool = plan.today.restrict(space, pool)
+    rules = _rules(plan, measured)
+
+    def passes(part: SearchSpace, left: CandidatePool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
+        return run(part, left, plan.request(n, also))
+
+    if plan.n_random == 0:
+        return choose_batch(passes, space, pool, plan.n, rules)
+    if plan.shared and plan.n > 1:
+        space, pool = _share_start(plan, space, pool, measured.keys)
+    starts = starting_pool(plan, space, pool, measured.keys)
+    first = passes(space, starts, plan.n_random, ())
+    drafts = tuple(_as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
+    if plan.n == plan.n_random:
+        return replace(first, drafts=tuple(ordered(drafts, space, rules)))
+
+    def beside(part: SearchSpace, left: CandidatePool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
+        return passes(part, left, n, (*drafts, *also))
+
+    last = np.array(drafts[-1].X) if plan.changeover else None
+    rest = choose_batch(beside, space, pool, plan.n - plan.n_random, replace(rules, last=last, is_first=False))
+    seconds = first.seconds + rest.seconds
+    return replace(rest, drafts=tuple(ordered([*drafts, *rest.drafts], space, rules)), seconds=seconds)
+
+
+def _rules(plan: AskPlan, measured: Observations | Results) -> BatchRules:
+    """Return what holds between the proposals of a plan."""
+    past = [*measured.X[-1:], *map(np.array, plan.pending_X[-1:])]
+    return BatchRules(
+        shared=plan.shared,
+        changeover=plan.changeover,
+        last=past[-1] if past else None,
+        taken={*plan.excluded_keys, *(() if plan.allow_replicates else measured.keys)},
+        is_plain=plan.is_plain,
+        is_first=not past,
+    )
+
+
+def _share_start(
+    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured_keys: Sequence[str]
+) -> tuple[SearchSpace, CandidatePool | None]:
+    """Return what is left with the value that the first random start has of what a batch shares."""
+    one = replace(plan, n=1, n_random=1)
+    if pool is None:
+        start = starting_pool(one, space, None, measured_keys).frame.iloc[0]
+        return restrict_space(space, {name: start[name] for name in plan.shared}, {}), None
+    left = restrict_pool(pool, fix_shared(pool, plan.shared, plan.n, {*plan.excluded_keys, *measured_keys}))
+    start = starting_pool(one, space, left, measured_keys).frame.iloc[0]
+    names = list(plan.shared)
+    return space, restrict_pool(left, (left.frame[names] == start[names]).all(axis=1).to_numpy())
+
+
+def starting_pool(
+    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured_keys: Sequence[str]
+) -> CandidatePool:
+    """Return the plan's random starts as a pool of exactly that many configurations (fewer where a pool runs out).
+
+    In a pool they come in one random order, fixed by the seed: the order of a backtest's random starts.
+
+    Raises:
+        NoCandidateError: If every candidate is taken.
+    """
+    taken = {*plan.excluded_keys, *measured_keys}
+    if pool is None:
+        pool = _sampled_pool(plan, space)
+        order = np.arange(len(pool))
+    else:
+        order = rng(plan.seed, "initial experiments").permutation(len(pool))
+    free = order[[pool.keys[i] not in taken for i in order]][: plan.n_random]
+    if not len(free):
+        raise NoCandidateError("Every candidate was measured, runs, or was rejected; none is left to start with.")
+    frame = pool.frame.iloc[free]
+    return CandidatePool(frame, pool.X[free], tuple(pool.keys[i] for i in free), pool.rows[free])
+
+
+def _sampled_pool(plan: AskPlan, space: SearchSpace) -> CandidatePool:
+    """Draw twice as many configurations as are wanted, so that some may be taken."""
+    X = space.sample(2 * plan.n_random, rng(plan.seed, "initial experiments", plan.cycle))
+    frame = space.decode(X)
+    keys = pd.Series(space.keys(frame))
+    frame = frame[~keys.duplicated().to_numpy()].reset_index(drop=True)
+    return CandidatePool(frame, space.encode(frame), tuple(space.keys(frame)), np.arange(len(frame)))
+
+
+def _as_start(draft: ProposalDraft, *, is_pooled: bool) -> ProposalDraft:
+    """Say of a draft that chance chose it; what the hypotheses predict there stays."""
+    return replace(
+        draft,
+        acqf_name=RANDOM,
+        argued_by=RANDOM,
+        argument={},
+        is_exploring=True,
+        row=draft.row if is_pooled else None,
+    )
