@@ -20,6 +20,7 @@ from torch import Tensor
 from discovery.errors import ShapeError
 from discovery.meta.components import Components, weighted
 from discovery.meta.features import SourceFeatures
+from discovery.meta.growing import GrowingGaussian
 from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
 from discovery.meta.members import Members
 
@@ -50,7 +51,8 @@ class Bank(FantasizeMixin, Model):
         components: Correlation functions that the members share.
         X: Support configurations. Shape `n x d` or `* x n x d`; `n` may be zero.
         Y: Measured outcomes, raw units. Shape `n`, or `* x h x n` with one value per member.
-        Yvar: Known noise variances, shape `n`; added to each member's own noise. None means none are known.
+        Yvar: Known noise variances, shape `n`, or `h x n` with one per member; added to each member's own noise. None
+            means none are known.
     """
 
     def __init__(
@@ -131,6 +133,10 @@ class Bank(FantasizeMixin, Model):
         self._factor = torch.linalg.cholesky(K)  # * x h x n x n
         self._whitened = self._whiten(self.Y - inputs.mean)
 
+    def prior(self) -> tuple[Tensor, Tensor]:
+        """Prior mean, `* x h x n`, and covariance, `* x h x n x n`, of the latent outcome at the support."""
+        return self._train.mean, self._covariance(self._train, self._train)
+
     def _whiten(self, residual: Tensor) -> Tensor:
         """Solve with the factor; outcomes that share a factor are its columns. Shape `* x h x n`."""
         lead = residual.ndim - 2
@@ -170,6 +176,21 @@ class Bank(FantasizeMixin, Model):
         """Mean and variance of the next noisy outcome at single points. Shapes as for `marginals`."""
         mean, variance = self.marginals(X)
         return mean, variance + self.members.noise.square()[:, None]
+
+    def growing(self, X: Tensor) -> GrowingGaussian:
+        """Prepare for imagined outcomes at some of `N` points, with or without feature columns. Shape `N x d`."""
+        test = self._inputs(X)
+        half = torch.linalg.solve_triangular(self._factor, self._covariance(self._train, test), upper=False)
+        mean, variance = self.marginals(X)
+
+        def covariances(row: int) -> Tensor:
+            columns = slice(row, row + 1)
+            points = (test.encoded[..., columns, :], test.scaled[..., columns, :], test.features[..., columns, :])
+            one = Inputs(*points, test.mean[..., columns])
+            return (self._covariance(one, test) - half[..., columns].transpose(-1, -2) @ half)[..., 0, :]
+
+        least = 1e-12 * self.members.prior_variance[:, None]
+        return GrowingGaussian(mean[None], variance, self.members.noise.square()[:, None], least, covariances)
 
     def posterior(
         self,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from discovery.errors import ShapeError
 from discovery.meta.features import SourceFeatures
+from discovery.meta.growing import GrowingGaussian
 from discovery.meta.in_context_inputs import Layout
 from discovery.meta.in_context_network import Encoding, InContextNetwork, Mixture
 from discovery.meta.in_context_processes import Conditioned
@@ -181,6 +182,18 @@ class InContextModel(FantasizeMixin, Model):
         explained = ((cross @ self._inverse) * cross).sum(-1)
         mean = mean + (cross @ self._dual[..., None])[..., 0]
         return mean, torch.maximum(variance - explained, LEAST_LATENT * variance), noise
+
+    def growing(self, X: Tensor) -> GrowingGaussian:
+        """Prepare for imagined outcomes at some of `N` points; none are imagined so far. Shape `N x d`."""
+        X = X[..., : self.n_dims]
+        mean, variance, noise = self._latent(X)
+        sd = variance.sqrt()
+
+        def covariances(row: int) -> Tensor:
+            columns = slice(row, row + 1)
+            return sd[:, columns] * sd * self._correlation(X[columns], X)[..., 0, :]
+
+        return GrowingGaussian(mean[None], variance, noise, LEAST_LATENT * variance, covariances)
 
     def posterior(
         self,

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from discovery.meta.bank import LEAST_VARIANCE, Bank
 from discovery.meta.features import SourceFeatures
+from discovery.meta.growing import GrowingRead
 from discovery.meta.reading import Reading
 from discovery.meta.slices import Slices
 
@@ -100,6 +101,10 @@ class ReadBank(Model):
         sd = variance.sqrt()
         raw, tangent = self.slices.raw(mean, sd)
         return raw, (tangent * sd[..., self.slices.owner, :]).square()
+
+    def growing(self, X: Tensor) -> GrowingRead:
+        """Prepare for imagined outcomes at some of `N` points, with or without feature columns. Shape `N x d`."""
+        return GrowingRead(self.bank.growing(X), self.own_reading, self.slices)
 
     def posterior(
         self,
