@@ -145,7 +145,7 @@ def _spare(value: Any) -> Any:
     """Leave keys out that say nothing."""
     if not isinstance(value, Mapping):
         return value
-    return {key: _spare(item) for key, item in value.items() if item not in (None, "", [], {})}
+    return {key: _spare(item) for key, item in value.items() if item not in (None, "", [], {}) and item is not False}
 
 
 def _effect(path: str, objective: str) -> str:

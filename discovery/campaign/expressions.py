@@ -9,37 +9,37 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from discovery.campaign.parts import nearest
 from discovery.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 Relation = Literal["<=", ">=", "=="]
-Columns = Mapping[str, np.ndarray]
 
 MAX_DEPTH = 100  # operations within operations
 _ALLOWED = "Use numbers, names, +, -, *, /, ** and abs, min, max, exp, sqrt, log, log10."
 _COMPARE = "Write it like 'temperature + 10*loading <= 120', with <=, >= or ==, and odd names in `backticks`."
 _RELATIONS: dict[type[ast.cmpop], Relation] = {ast.LtE: "<=", ast.GtE: ">=", ast.Eq: "=="}
-_FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
-    "abs": np.abs,
-    "exp": np.exp,
-    "sqrt": np.sqrt,
-    "log": np.log,
-    "log10": np.log10,
-    "min": np.minimum,
-    "max": np.maximum,
+_FUNCTIONS = {  # NumPy's by ours
+    "abs": "abs",
+    "exp": "exp",
+    "sqrt": "sqrt",
+    "log": "log",
+    "log10": "log10",
+    "min": "minimum",
+    "max": "maximum",
 }
-_OPERATIONS: dict[type[ast.operator], Callable[..., np.ndarray]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-    ast.Pow: np.power,
+_OPERATIONS: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
 }
 
 
@@ -65,7 +65,7 @@ class Expression:
     names: tuple[str, ...]
     tree: ast.expr = field(repr=False, compare=False)
 
-    def __call__(self, columns: Columns) -> np.ndarray:
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Compute the formula.
 
         Args:
@@ -76,12 +76,14 @@ class Expression:
         """
         return self.sized(columns)[0]
 
-    def sized(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    def sized(self, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Compute the formula and the size of the terms that are added up in it, which rounding is relative to.
 
         Returns:
             Values as of a call, and sizes of 0 and above. Shape `n` each.
         """
+        import numpy as np
+
         n = len(next(iter(columns.values()))) if columns else 1
         with np.errstate(all="ignore"):
             value, size = _compute(self.tree, columns)
@@ -186,6 +188,8 @@ def _check(node: ast.expr, used: dict[str, None], text: str, what: str, depth: i
     if isinstance(node, ast.Name):
         used[node.id] = None
         return False
+    import numpy as np
+
     is_number = [_check(part, used, text, what, depth + 1) for part in parts]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and is_number[1] and not _compute(parts[1], {})[0]:
         raise unreadable(text, f"must not divide by zero; got {ast.unparse(node)!r}", "", what)
@@ -218,11 +222,13 @@ def _parts(node: ast.expr) -> list[ast.expr] | None:
     return None
 
 
-def _compute(node: ast.expr, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+def _compute(node: ast.expr, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the values of an allowed tree, NaN where undefined, and the sizes of what is added up in them."""
+    import numpy as np
+
     match node:
         case ast.Constant(value=int() | float() as number):
-            value = np.float64(number if isinstance(number, float) else _whole(number))
+            value: np.ndarray = np.asarray(number if isinstance(number, float) else _whole(number))
             return value, np.abs(value)
         case ast.Name(id=name):
             value = np.asarray(columns[name], dtype=np.float64)
@@ -232,11 +238,11 @@ def _compute(node: ast.expr, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
             return (-value if isinstance(op, ast.USub) else value), size
         case ast.BinOp(left=left, op=op, right=right):
             (a, size_a), (b, size_b) = _compute(left, columns), _compute(right, columns)
-            value = _defined(_OPERATIONS[type(op)](a, b))
+            value = _defined(getattr(np, _OPERATIONS[type(op)])(a, b))
             return value, size_a + size_b if isinstance(op, ast.Add | ast.Sub) else np.abs(value)
         case ast.Call(func=ast.Name(id=name), args=args):
             values = [_compute(arg, columns)[0] for arg in args]
-            function = _FUNCTIONS[name]
+            function = getattr(np, _FUNCTIONS[name])
             value = values[0] if len(values) > 1 else function(values[0])
             for other in values[1:]:
                 value = function(value, other)
@@ -245,6 +251,8 @@ def _compute(node: ast.expr, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _defined(value: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     return np.where(np.isfinite(value), value, np.nan)
 
 

@@ -14,10 +14,16 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import CategoricalParameter, ContinuousParameter, DiscreteParameter
-from discovery.space.cells import CategoryReader, CellFault, faults_where, listed, read_numbers, snap
+from discovery.campaign import (
+    BooleanParameter,
+    CategoricalParameter,
+    ContinuousParameter,
+    DiscreteParameter,
+    truth_of,
+)
+from discovery.space.cells import CategoryReader, CellFault, faults_where, is_blank, listed, read_numbers, snap
 
-Kind = Literal["continuous", "discrete", "categorical", "molecule", "molecule_descriptors"]
+Kind = Literal["continuous", "discrete", "categorical", "boolean", "molecule", "molecule_descriptors", "composition"]
 Reader = Callable[[pd.Series], tuple[np.ndarray, list[CellFault]]]
 
 
@@ -130,6 +136,10 @@ class ContinuousCodec:
         """Return values with 12 significant digits. Shape `n`."""
         low, high = self._scale(np.array([self.low])), self._scale(np.array([self.high]))
         raw = low + X[:, 0].clip(0.0, 1.0) * (high - low)
+        if not self.is_log:
+            raw = np.where(
+                np.abs(raw) <= 1e-12 * (self.high - self.low), 0.0, raw
+            )  # nothing of it, not next to nothing
         return round_digits(np.exp(raw) if self.is_log else raw).clip(self.low, self.high)
 
     def _scale(self, values: np.ndarray) -> np.ndarray:
@@ -241,3 +251,23 @@ def categorical_codec(parameter: CategoricalParameter, table: np.ndarray | None 
     labels = np.array(parameter.values, dtype=object)
     coordinates = np.eye(len(labels)) if table is None else table
     return ListedCodec(parameter.name, "categorical", labels, coordinates, CategoryReader(parameter.values).read)
+
+
+@dataclass(frozen=True, eq=False)
+class TruthReader:
+    """Reads a column of true and false, yes and no, or 1 and 0."""
+
+    def __call__(self, cells: pd.Series) -> tuple[np.ndarray, list[CellFault]]:
+        """Return 0 for false and 1 for true, -1 where a cell is refused, and the faults."""
+        numbers, distinct = pd.factorize(cells.astype(object), use_na_sentinel=True)
+        truths = [truth_of(value) for value in distinct]
+        codes = np.array([-1 if truth is None else int(truth) for truth in truths] + [-1], dtype=np.intp)[numbers]
+        blank = is_blank(cells)
+        faults = faults_where(blank, cells, "must be given")
+        return codes, faults + faults_where((codes < 0) & ~blank, cells, "must be true or false")
+
+
+def boolean_codec(parameter: BooleanParameter) -> ListedCodec:
+    """Return the codec of a boolean parameter: one coordinate, 0 for false and 1 for true."""
+    labels = np.array(parameter.values, dtype=object)
+    return ListedCodec(parameter.name, "boolean", labels, np.array([[0.0], [1.0]]), TruthReader())

@@ -1,87 +1,138 @@
-"""Constraints on raw tables and, where they are linear in the encoding, as a polytope of encoded coordinates.
-
-The polytope is described in BoTorch's convention, `sum(coefficient * x) >= rhs`; points are drawn from it by
-hit-and-run and brought back to it along the line to its center.
-"""
+"""Constraints on raw tables: where they hold, by how much they are missed, and which are linear in the encoding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from discovery.campaign import (
-    BatchConstraint,
     CardinalityConstraint,
     Constraint,
     ExcludeConstraint,
     LinearConstraint,
+    NonlinearConstraint,
     SimplexConstraint,
+    truth_of,
 )
-from discovery.errors import ConfigurationError
 from discovery.space.codecs import Codec, ContinuousCodec
+from discovery.space.polytope import EncodedConstraint
 
-EncodedConstraint = tuple[np.ndarray, np.ndarray, float]  # indices, coefficients, right-hand side
+EXACT = 1e-9  # relative to the size of the terms
+ROUNDED = 1e-6  # of equalities in tables, which are often rounded: 0.333333 + 0.333333 + 0.333333
+Columns = Mapping[str, np.ndarray]
 
-INEQUALITY_SLACK = 1e-9  # relative to the size of the terms
-EQUALITY_SLACK = 1e-6  # tables are often rounded: 0.333333 + 0.333333 + 0.333333
 
-
-def satisfied(constraint: Constraint, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def is_met(constraint: Constraint, columns: Columns, *, is_exact: bool = False) -> np.ndarray:
     """Return where a constraint holds.
 
     Args:
         constraint: The constraint, in raw units.
-        columns: Canonical cells of each parameter: floats or text. Length `n`.
+        columns: Canonical cells of each parameter: floats (0 and 1 for false and true) or text. Length `n`.
+        is_exact: Whether equalities must hold to 1e-9; else to 1e-6, and what is below 1e-9 counts as 0.
 
     Returns:
-        True where it holds. Shape `n`.
+        True where it holds; False where a formula has no value. Shape `n`.
+    """
+    if isinstance(constraint, CardinalityConstraint) and not is_exact:
+        columns = {name: np.where(np.abs(columns[name]) > EXACT, columns[name], 0.0) for name in constraint.parameters}
+    is_equality = isinstance(constraint, SimplexConstraint) or _relation(constraint) == "=="
+    return miss(constraint, columns) <= (ROUNDED if is_equality and not is_exact else EXACT)
+
+
+def _relation(constraint: Constraint) -> str:
+    if isinstance(constraint, NonlinearConstraint):
+        return constraint.sides[1]
+    return constraint.relation if isinstance(constraint, LinearConstraint) else ""
+
+
+def miss(constraint: Constraint, columns: Columns) -> np.ndarray:
+    """Return by how much a constraint is missed, relative to the size of its terms.
+
+    Args:
+        constraint: The constraint, in raw units.
+        columns: As of `is_met`.
+
+    Returns:
+        0 where it holds exactly, infinity where a formula has no value. Shape `n`.
     """
     match constraint:
         case SimplexConstraint(parameters=names, total=total):
-            return _compare(dict.fromkeys(names, 1.0), "==", total, columns)
+            return _miss_of_sum(dict.fromkeys(names, 1.0), "==", total, columns)
         case LinearConstraint(coefficients=coefficients, relation=relation, rhs=rhs):
-            return _compare(coefficients, relation, rhs, columns)
-        case CardinalityConstraint(parameters=names):
-            return np.sum([np.abs(columns[name]) > 1e-9 for name in names], axis=0) <= constraint.max
+            return _miss_of_sum(coefficients, relation, rhs, columns)
+        case NonlinearConstraint(sides=(left, relation, right)):
+            (above, size), (below, other) = left.sized(columns), right.sized(columns)
+            return _relative(above - below, size + other, relation)
+        case CardinalityConstraint(parameters=names, max=most, least=least):
+            amounts = np.abs([columns[name] for name in names])
+            too_small = ((amounts > 0) & (amounts < least * (1 - EXACT))).sum(axis=0)
+            return ((amounts > 0).sum(axis=0) - most).clip(0.0) + too_small
         case ExcludeConstraint(when=when):
-            return ~np.logical_and.reduce([_equals(columns[name], value) for name, value in when.items()])
-        case BatchConstraint(parameters=names):
-            return np.ones(len(columns[names[0]]), dtype=bool)  # it is about a batch, not about a configuration
+            is_there = [_matches(columns[name], value) for name, value in when.items()]
+            return np.logical_and.reduce(is_there).astype(np.float64)
+    raise TypeError(f"{type(constraint).__name__} says nothing about a configuration alone")
 
 
-def meets(constraints: Sequence[Constraint], codecs: Sequence[Codec], canonical: Sequence[np.ndarray]) -> np.ndarray:
+def meets(
+    constraints: Sequence[Constraint],
+    codecs: Sequence[Codec],
+    canonical: Sequence[np.ndarray],
+    *,
+    is_exact: bool = False,
+) -> np.ndarray:
     """Return where configurations meet all of the constraints.
 
     Args:
         constraints: The constraints, in raw units.
         codecs: The parameters that the constraints speak of, or more.
         canonical: Canonical values of each, length `n`.
+        is_exact: As of `is_met`.
 
     Returns:
         True where all hold. Shape `n`.
     """
-    columns = {codec.name: codec.column(values) for codec, values in zip(codecs, canonical, strict=True)}
+    columns = cells_of(codecs, canonical)
     return np.logical_and.reduce(
-        [satisfied(constraint, columns) for constraint in constraints] or [np.ones(len(canonical[0]), dtype=bool)]
+        [is_met(constraint, columns, is_exact=is_exact) for constraint in constraints]
+        or [np.ones(len(canonical[0]), dtype=bool)]
     )
 
 
-def _compare(
-    coefficients: Mapping[str, float], relation: str, rhs: float, columns: Mapping[str, np.ndarray]
-) -> np.ndarray:
+def cells_of(codecs: Sequence[Codec], canonical: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return canonical values as constraints compute with them: floats or text, 0 and 1 for false and true."""
+    cells = {codec.name: codec.column(values) for codec, values in zip(codecs, canonical, strict=True)}
+    truths = {codec.name for codec in codecs if codec.kind == "boolean"}
+    return {name: column.astype(np.float64) if name in truths else column for name, column in cells.items()}
+
+
+def _miss_of_sum(coefficients: Mapping[str, float], relation: str, rhs: float, columns: Columns) -> np.ndarray:
     terms = np.array([factor * columns[name] for name, factor in coefficients.items()])  # k x n
-    excess, size = terms.sum(axis=0) - rhs, np.abs(terms).sum(axis=0) + abs(rhs)
-    if relation == "==":
-        return np.abs(excess) <= EQUALITY_SLACK * size
-    return (excess if relation == "<=" else -excess) <= INEQUALITY_SLACK * size
+    return _relative(terms.sum(axis=0) - rhs, np.abs(terms).sum(axis=0) + abs(rhs), relation)
 
 
-def _equals(cells: np.ndarray, value: str) -> np.ndarray:
+def _relative(excess: np.ndarray, size: np.ndarray, relation: str) -> np.ndarray:
+    """Return how far left minus right is on the wrong side, relative to a size; infinity where undefined."""
+    wrong = np.abs(excess) if relation == "==" else (excess if relation == "<=" else -excess).clip(0.0)
+    share = np.divide(wrong, size, out=np.zeros(len(wrong)), where=wrong != 0)
+    return np.where(np.isnan(share), np.inf, share)
+
+
+def _matches(cells: np.ndarray, value: str | tuple[str, ...]) -> np.ndarray:
+    """Return where cells hold a category or number, one of several categories, or a number of an interval."""
     if cells.dtype == object:
-        return cells == value
-    return np.isclose(cells, float(value), rtol=1e-9, atol=1e-12)
+        return np.isin(cells.astype(str), value)
+    ends = sorted(map(_number, (value,) if isinstance(value, str) else value))
+    at_end = [np.isclose(cells, end, rtol=1e-9, atol=1e-12) for end in ends]
+    return np.logical_or.reduce([*at_end, (cells >= ends[0]) & (cells <= ends[-1])])
+
+
+def _number(text: str) -> float:
+    """Return a number; the words for true and false are 1 and 0."""
+    try:
+        return float(text)
+    except ValueError:
+        return float(bool(truth_of(text)))
 
 
 def encode_constraint(
@@ -109,115 +160,3 @@ def encode_constraint(
     indices = np.array([start for _, start in linear], dtype=np.int64)
     encoded = indices, sign * factors * width, float(sign * (constraint.rhs - factors @ low))
     return ("==" if constraint.relation == "==" else ">="), encoded
-
-
-@dataclass(frozen=True, eq=False)
-class Polytope:
-    """The encoded coordinates that linear constraints leave, within the unit cube.
-
-    Attributes:
-        dims: Coordinates that any constraint restricts. Length `k`.
-        A: Inequalities with the sides of the cube, `A x >= b`. Shape `p x k`.
-        b: Right-hand sides. Length `p`.
-        E: Equalities, `E x = e`. Shape `o x k`.
-        e: Right-hand sides. Length `o`.
-        center: The point furthest from every inequality. Length `k`.
-        basis: Orthonormal directions along the equalities. Shape `k x f`.
-    """
-
-    dims: np.ndarray
-    A: np.ndarray
-    b: np.ndarray
-    E: np.ndarray
-    e: np.ndarray
-    center: np.ndarray
-    basis: np.ndarray
-
-    @classmethod
-    def build(cls, inequalities: Sequence[EncodedConstraint], equalities: Sequence[EncodedConstraint]) -> Polytope:
-        """Put constraints together.
-
-        Raises:
-            ConfigurationError: If no point meets all of them.
-        """
-        dims = np.unique(np.concatenate([indices for indices, _, _ in (*inequalities, *equalities)]))
-        A, b = _matrix(inequalities, dims)
-        E, e = _matrix(equalities, dims)
-        cube = np.eye(len(dims))
-        A, b = np.vstack([A, cube, -cube]), np.concatenate([b, np.zeros(len(dims)), -np.ones(len(dims))])
-        basis = _null_space(E)
-        return cls(dims, A, b, E, e, _center(A, b, E, e, basis), basis)
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw points by hit-and-run, one chain each, all chains from the center. Shape `n x k`."""
-        x = np.tile(self.center, (n, 1))
-        for _ in range(64 + 16 * len(self.dims)):  # steps until the start is forgotten; chains run side by side
-            direction = rng.standard_normal((n, self.basis.shape[1])) @ self.basis.T
-            speed, slack = direction @ self.A.T, (x @ self.A.T - self.b).clip(0.0)
-            forward, backward = _reach(slack, -speed), _reach(slack, speed)
-            x = x + ((forward + backward) * rng.random(n) - backward)[:, None] * direction
-        return self._onto_equalities(x).clip(0.0, 1.0)
-
-    def pull(self, x: np.ndarray) -> np.ndarray:
-        """Bring points in: onto the equalities, then toward the center as far as needed.
-
-        Args:
-            x: Points, shape `n x k`. Those that meet all constraints come back as they are.
-        """
-        size = np.abs(self.A).sum(axis=1) + np.abs(self.b)
-        on_plane = self._onto_equalities(x)
-        outside = ((on_plane @ self.A.T - self.b) < -1e-10 * size).any(axis=1) | (
-            np.abs(on_plane - x).max(axis=1) > 1e-9
-        )
-        direction = on_plane - self.center
-        slack = (self.A @ self.center - self.b).clip(0.0)
-        share = np.minimum(_reach(np.broadcast_to(slack, (len(x), len(slack))), -(direction @ self.A.T)), 1.0)
-        return np.where(outside[:, None], (self.center + share[:, None] * direction).clip(0.0, 1.0), x)
-
-    def _onto_equalities(self, x: np.ndarray) -> np.ndarray:
-        return self.center + (x - self.center) @ self.basis @ self.basis.T
-
-
-def _reach(slack: np.ndarray, approach: np.ndarray) -> np.ndarray:
-    """Return how many steps fit before the first inequality is met. Shapes `n x p`, `n x p`; result `n`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = np.where(approach > 1e-15, slack / approach, np.inf).min(axis=1)
-    return np.where(np.isfinite(steps), steps, 0.0)
-
-
-def _matrix(constraints: Sequence[EncodedConstraint], dims: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return constraints as a matrix over `dims` and right-hand sides."""
-    matrix = np.zeros((len(constraints), len(dims)))
-    for row, (indices, coefficients, _) in zip(matrix, constraints, strict=True):
-        row[np.searchsorted(dims, indices)] = coefficients
-    return matrix, np.array([rhs for _, _, rhs in constraints], dtype=np.float64)
-
-
-def _null_space(E: np.ndarray) -> np.ndarray:
-    if not len(E):
-        return np.eye(E.shape[1])
-    _, singular, vectors = np.linalg.svd(E)
-    rank = int((singular > 1e-10 * singular.max()).sum())
-    return vectors[rank:].T
-
-
-def _center(A: np.ndarray, b: np.ndarray, E: np.ndarray, e: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return the Chebyshev center within the equalities, by a linear program."""
-    from scipy.optimize import linprog
-
-    k, norms = A.shape[1], np.linalg.norm(A @ basis, axis=1)
-    found = linprog(
-        c=np.append(np.zeros(k), -1.0),
-        A_ub=np.column_stack([-A, norms]),
-        b_ub=-b,
-        A_eq=np.column_stack([E, np.zeros(len(E))]) if len(E) else None,
-        b_eq=e if len(E) else None,
-        bounds=[(0.0, 1.0)] * (k + 1),
-    )
-    if found.status != 0:
-        raise ConfigurationError(
-            "constraints must be possible together; no configuration within the bounds meets all of them.",
-            "Relax a constraint or a bound.",
-        )
-    center = np.asarray(found.x[:k])
-    return center - np.linalg.pinv(E) @ (E @ center - e) if len(E) else center  # the solver stops at 1e-7

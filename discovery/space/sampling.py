@@ -1,4 +1,4 @@
-"""Random configurations that meet all constraints, and the list of combinations of a mixed space."""
+"""Random configurations that meet all constraints, whatever these are."""
 
 from __future__ import annotations
 
@@ -7,35 +7,62 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discovery.campaign import ExcludeConstraint
-from discovery.errors import NoCandidateError, NotSupportedError
-from discovery.space.codecs import ListedCodec
-from discovery.space.constraints import meets
+from discovery.errors import NoCandidateError
+from discovery.space.constraints import cells_of, is_met, meets
+from discovery.space.rare import find_rare
 
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
 
-MAX_CHOICES = 1000  # combinations of listed parameters that a mixed space may be searched over one by one
-MAX_DRAWS = 1_000_000  # random configurations tried before constraints count as out of reach
+MAX_DRAWS = 1_000_000  # random configurations tried before constraints count as out of reach of chance
+PATIENCE = 100_000  # draws after which chance must be on the way to get there within MAX_DRAWS
+MAX_ROUNDS = 12  # times that lists and zeros are drawn before chance is given up
 _CHUNK = 100_000
+_ASKED = 4096  # draws that tell which constraint is the hardest
 
 
 def draw_feasible(space: SearchSpace, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw points of valid configurations, uniform in the encoding within the constraints.
+    """Draw points of valid configurations, uniform in the encoding within the constraints where chance finds them.
 
-    Linear constraints are met by construction, the others by drawing again.
+    Linear constraints are met by construction, counts and sums over lists by drawing what is listed and what is zero
+    first, the others by drawing again; where chance hardly meets them, by a search that comes nearer step by step.
 
     Returns:
         Points. Shape `n x d`.
 
     Raises:
-        NoCandidateError: If too few of many draws meet the constraints.
+        NoCandidateError: If nothing is found that meets the constraints.
     """
-    if not space.nonlinear_constraints:
+    if space.is_pooled:
+        return _by_chance(space, n, rng, is_patient=True)
+    is_tied = n > 0 and space.regions.of.is_tied
+    X = _by_parts(space, n, rng) if is_tied else _by_chance(space, n, rng, is_patient=False)
+    if len(X) == n:
+        return X
+    found = find_rare(space.regions, n, rng)
+    found = found[is_valid(space, found)]
+    if not len(found):
+        raise _nothing(space, rng)
+    return found[rng.integers(len(found), size=n)] if len(found) < n else found
+
+
+def is_valid(space: SearchSpace, X: np.ndarray) -> np.ndarray:
+    """Return where points are configurations that meet all constraints exactly. Shape `n x d` to `n`."""
+    pairs = zip(space.codecs, space.slices, strict=True)
+    canonical = [codec.decode(X[:, part]) for codec, part in pairs]
+    return meets(space.constraints, space.codecs, canonical, is_exact=True)
+
+
+def _by_chance(space: SearchSpace, n: int, rng: np.random.Generator, *, is_patient: bool) -> np.ndarray:
+    """Draw until enough is valid; fewer than `n` where that takes too long, an error where nothing else is left."""
+    if not space.other_constraints:
         return _draw(space, n, rng)
     kept, n_kept, n_tried = [np.empty((0, space.n_dims))], 0, 0
     while n_kept < n:
-        if n_tried >= MAX_DRAWS:
+        is_slow = n_tried >= PATIENCE and n_kept * MAX_DRAWS < n * n_tried
+        if n_tried >= MAX_DRAWS or (is_slow and not is_patient):
+            if not is_patient:
+                return np.vstack(kept)
             raise NoCandidateError(
                 f"Constraints must leave configurations to draw; {n_kept} of {n_tried} random ones meet them.",
                 "List the candidates in a file.",
@@ -43,8 +70,20 @@ def draw_feasible(space: SearchSpace, n: int, rng: np.random.Generator) -> np.nd
         rate = (n_kept + 1) / (n_tried + 1)
         n_more = min(math.ceil(1.2 * (n - n_kept) / rate), _CHUNK)
         X = _draw(space, n_more, rng)
-        kept.append(X[_meets_nonlinear(space, X)])
+        kept.append(X[_meets_others(space, X, is_exact=not is_patient)])
         n_kept, n_tried = n_kept + len(kept[-1]), n_tried + n_more
+    return np.vstack(kept)[:n]
+
+
+def _by_parts(space: SearchSpace, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw what is listed and zero, then the rest, until enough is valid; fewer than `n` where that takes too long."""
+    kept, n_kept = [np.empty((0, space.n_dims))], 0
+    for _ in range(MAX_ROUNDS):
+        X = space.regions.points(space.regions.draw(n, rng))
+        kept.append(X[is_valid(space, X)])
+        n_kept += len(kept[-1])
+        if n_kept >= n:
+            break
     return np.vstack(kept)[:n]
 
 
@@ -56,35 +95,20 @@ def _draw(space: SearchSpace, n: int, rng: np.random.Generator) -> np.ndarray:
     return X
 
 
-def _meets_nonlinear(space: SearchSpace, X: np.ndarray) -> np.ndarray:
+def _meets_others(space: SearchSpace, X: np.ndarray, *, is_exact: bool) -> np.ndarray:
     pairs = zip(space.codecs, space.slices, strict=True)
     canonical = [codec.decode(X[:, part]) for codec, part in pairs]
-    return meets(space.nonlinear_constraints, space.codecs, canonical)
+    return meets(space.other_constraints, space.codecs, canonical, is_exact=is_exact)
 
 
-def list_choices(space: SearchSpace) -> list[dict[int, float]]:
-    """Return the coordinates of every allowed combination of the listed parameters.
-
-    Raises:
-        NotSupportedError: If there are more than 1000 combinations.
-        NoCandidateError: If the constraints leave none.
-    """
-    listed = [(c, part) for c, part in zip(space.codecs, space.slices, strict=True) if isinstance(c, ListedCodec)]
-    if not listed:
-        return []
-    sizes = [len(codec.labels) for codec, _ in listed]
-    if math.prod(sizes) > MAX_CHOICES:
-        raise NotSupportedError(
-            f"Without candidates, discrete and categorical parameters must have at most {MAX_CHOICES} combinations; "
-            f"got {math.prod(sizes)}.",
-            "List the candidates in a file.",
-        )
-    codes = list(np.indices(sizes).reshape(len(sizes), -1))
-    names = {codec.name for codec, _ in listed}
-    excludes = [c for c in space.constraints if isinstance(c, ExcludeConstraint) and names.issuperset(c.names)]
-    allowed = meets(excludes, [codec for codec, _ in listed], codes)
-    if not allowed.any():
-        raise NoCandidateError("Exclude constraints must leave a combination; got none.", "Remove one of them.")
-    X = np.hstack([codec.encode(c[allowed]) for (codec, _), c in zip(listed, codes, strict=True)])
-    dims = [dim for _, part in listed for dim in range(part.start, part.stop)]
-    return [dict(zip(dims, row, strict=True)) for row in X.tolist()]
+def _nothing(space: SearchSpace, rng: np.random.Generator) -> NoCandidateError:
+    """Return the error that names the constraint which random configurations meet least often."""
+    canonical = [codec.draw(_ASKED, rng) for codec in space.codecs]
+    columns = cells_of(space.codecs, canonical)
+    rates = [int(is_met(constraint, columns).sum()) for constraint in space.constraints]
+    hardest = int(np.argmin(rates))
+    return NoCandidateError(
+        f"Constraints must leave configurations to propose; none was found. The hardest to meet is "
+        f"({space.constraints[hardest]}): {rates[hardest]} of {_ASKED} random configurations do.",
+        "Relax it, widen the bounds, or list the candidates in a file.",
+    )

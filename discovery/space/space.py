@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign import (
+    BooleanParameter,
     CampaignSpec,
     CategoricalParameter,
+    CompositionParameter,
     Constraint,
     ContinuousParameter,
     DiscreteParameter,
@@ -26,43 +28,25 @@ from discovery.campaign import (
 )
 from discovery.errors import InputError, NotSupportedError
 from discovery.shapes import check_shape
+from discovery.space.blocks import Block
 from discovery.space.cells import CellFault, column_of, refuse
 from discovery.space.codecs import (
     Codec,
-    Kind,
     ListedCodec,
     Part,
+    boolean_codec,
     categorical_codec,
     continuous_codec,
     discrete_codec,
 )
-from discovery.space.constraints import EncodedConstraint, Polytope, encode_constraint, meets
+from discovery.space.composition import CompositionCodec, composition_codec
+from discovery.space.constraints import encode_constraint, meets
 from discovery.space.descriptors import descriptor_source, read_descriptors
 from discovery.space.molecule import MoleculeCodec, molecule_codec
-from discovery.space.sampling import draw_feasible, list_choices
-
-
-@dataclass(frozen=True)
-class Block:
-    """Where a parameter stands in the encoding.
-
-    Attributes:
-        name: The parameter; a molecule's second block adds a word.
-        kind: `continuous`, `discrete`, `categorical`, `molecule` (sets of fragments) or `molecule_descriptors`.
-        start: First encoded coordinate.
-        stop: One past the last encoded coordinate.
-        n_values: Number of listed values; 0 for a continuous parameter.
-        values: The listed values; empty for a continuous parameter.
-        is_one_hot: Whether each value has a coordinate of its own.
-    """
-
-    name: str
-    kind: Kind
-    start: int
-    stop: int
-    n_values: int
-    values: tuple[object, ...]
-    is_one_hot: bool = False
+from discovery.space.polytope import EncodedConstraint, Polytope
+from discovery.space.regions import Regions
+from discovery.space.sampling import draw_feasible
+from discovery.space.system import System
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,12 +186,20 @@ class SearchSpace:
         return [key[2:] for key in keys]
 
     def is_feasible(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return where configurations meet all constraints. Shape `n`, bool.
+        """Return where configurations meet all constraints as well as tables are rounded (1e-6). Shape `n`, bool.
 
         Raises:
             InputError: Like `encode`.
         """
         return meets(self.constraints, self.codecs, self._canonical(frame))
+
+    def is_valid(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return where configurations meet all constraints exactly (1e-9), as proposals do. Shape `n`, bool.
+
+        Raises:
+            InputError: Like `encode`.
+        """
+        return meets(self.constraints, self.codecs, self._canonical(frame), is_exact=True)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw configurations that meet all constraints, uniform in the encoding.
@@ -216,7 +208,7 @@ class SearchSpace:
             Points of valid configurations. Shape `n x d`. Same generator state, same points.
 
         Raises:
-            NoCandidateError: If the constraints leave too little to be found by chance.
+            NoCandidateError: If nothing, or too little to be found, meets the constraints.
         """
         return draw_feasible(self, n, rng)
 
@@ -238,26 +230,19 @@ class SearchSpace:
         return Polytope.build(self.inequality_constraints, self.equality_constraints)
 
     @cached_property
-    def nonlinear_constraints(self) -> tuple[Constraint, ...]:
+    def other_constraints(self) -> tuple[Constraint, ...]:
         """Constraints that are not linear in the encoding; configurations are filtered by them."""
         return tuple(c for c in self.constraints if encode_constraint(c, self.codecs, self._starts) is None)
-
-    def fixed_choices(self) -> list[dict[int, float]]:
-        """Return the coordinates of every allowed combination of the discrete and categorical parameters.
-
-        Returns:
-            One mapping of coordinate to value per combination; empty where all parameters are continuous.
-
-        Raises:
-            NotSupportedError: If there are more than 1000 combinations.
-            NoCandidateError: If the constraints leave none.
-        """
-        return list_choices(self)
 
     @cached_property
     def _linear(self) -> tuple[tuple[str, EncodedConstraint], ...]:
         encoded = [encode_constraint(constraint, self.codecs, self._starts) for constraint in self.constraints]
         return tuple(item for item in encoded if item is not None)
+
+    @cached_property
+    def regions(self) -> Regions:
+        """The parts of the space that differ in what is listed and what is zero."""
+        return Regions(System(self))
 
     @property
     def _starts(self) -> list[int]:
@@ -282,7 +267,9 @@ class SearchSpace:
 
 def _parts(codec: Codec) -> tuple[Part, ...]:
     """Return the blocks of one parameter."""
-    return codec.parts if isinstance(codec, MoleculeCodec) else (Part(codec.name, codec.kind, codec.n_dims),)
+    if isinstance(codec, MoleculeCodec | CompositionCodec):
+        return codec.parts
+    return (Part(codec.name, codec.kind, codec.n_dims),)
 
 
 def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
@@ -291,10 +278,13 @@ def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
             return continuous_codec(parameter)
         case DiscreteParameter():
             return discrete_codec(parameter)
-        case CategoricalParameter(descriptors=None):
-            return categorical_codec(parameter)
-        case CategoricalParameter(descriptors=str() as path):
-            return categorical_codec(parameter, read_descriptors(parameter, descriptor_source(spec, path)))
+        case CategoricalParameter(descriptors=path):
+            table = None if path is None else read_descriptors(parameter, descriptor_source(spec, path))
+            return categorical_codec(parameter, table)
+        case BooleanParameter():
+            return boolean_codec(parameter)
         case MoleculeParameter():
             return molecule_codec(parameter, spec)
+        case CompositionParameter():
+            return composition_codec(parameter, spec)
     raise NotSupportedError(f"{parameter.name!r}: {parameter.type} parameters are not supported yet.")

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, CategoricalParameter, ContinuousParameter, SimplexConstraint, category_text
+from discovery.space.blocks import Block
 from discovery.space.cells import CategoryReader, CellFault, faults_where, is_blank, listed, read_numbers
 from discovery.space.codecs import Codec, ContinuousCodec, Kind, ListedCodec
 from discovery.space.descriptors import describe_others, descriptor_source
 from discovery.space.elements import element_in, element_pattern, element_properties
-from discovery.space.space import Block, SearchSpace
+from discovery.space.space import SearchSpace
 
 ELEMENTS, COMPOSITION = "elements", "composition"
 """Names of blocks where elements differ: all fractions as one, and the descriptors of a composition, one each."""

@@ -23,11 +23,12 @@ def build(**changes):
 
 
 CARDINALITY = {"type": "cardinality", "parameters": ["x", "d"], "max": 1}
-NEEDS_POOL = [
+FREE = [
     {"constraints": [CARDINALITY]},
     {"constraints": ["x + l <= 1"]},
     {"constraints": ["x + d <= 1"]},
-    {"constraints": [{"type": "exclude", "when": {"x": 0.5}}]},
+    {"constraints": [{"type": "exclude", "when": {"x": [0.5, 0.7]}}]},
+    {"constraints": ["x * l <= 0.5"]},
 ]
 
 
@@ -39,12 +40,11 @@ NEEDS_POOL = [
             {"parameters": [MOLECULE], "candidates": "c.csv", "experience": {"simulators": [{"name": "gp_prior"}]}},
             "experience.simulators[0].name",
         ),
-        ({"outcome_constraints": ["impurity <= 5"]}, "outcome_constraints"),
-        ({"objectives": [{"name": "y"}, {"name": "z"}]}, "objectives"),
-        ({"objectives": [{"name": "y", "goal": "match", "target": 1}]}, "objectives[0].goal"),
-        ({"acquisition": {"discrimination": 0.1}}, "acquisition.discrimination"),
+        ({"outcome_constraints": ["impurity == 5"]}, "outcome_constraints"),
+        ({"objectives": [{"name": name} for name in "uvxyz"]}, "objectives"),
+        ({"objectives": [{"name": "y", "goal": "hits", "threshold": 1}, {"name": "z"}]}, "objectives[0].goal"),
+        ({"acquisition": {"name": "ucb", "discrimination": 0.1}}, "acquisition.name"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "mine"}]}, "hypotheses[1].name"),
-        *[(changes, "constraints[0]") for changes in NEEDS_POOL],
     ],
 )
 def test_what_is_not_built_is_refused_with_its_key(changes, key):
@@ -63,10 +63,11 @@ def test_every_hypothesis_that_there_is_may_be_named():
     check_supported(build(experience=experience, hypotheses=[{"name": n} for n in (*HYPOTHESES, "simulator:gp_prior")]))
 
 
-@pytest.mark.parametrize("changes", NEEDS_POOL)
-def test_any_constraint_may_filter_candidates(changes):
-    """With candidates, constraints of every kind are row filters."""
+@pytest.mark.parametrize("changes", FREE)
+def test_any_constraint_may_stand_with_candidates_and_without(changes):
+    """Constraints of every kind filter candidates, and restrict a space that is searched freely."""
     check_supported(build(candidates="c.csv", **changes))
+    check_supported(build(**changes))
 
 
 def test_any_constraint_may_filter_a_product_of_lists():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.campaign import CampaignSpec
-from discovery.errors import NoCandidateError, NotSupportedError
+from discovery.errors import NoCandidateError
 from discovery.seeds import rng
 from discovery.space import SearchSpace
 
@@ -124,7 +124,12 @@ def test_a_pool_does_not_move_points():
         (EXCLUDE, [True, False, True]),
         ({"type": "exclude", "when": {"temperature": 110.0}}, [True, True, False]),
         ({"type": "simplex", "parameters": ["temperature", "eq"], "total": 31}, [True, False, False]),
-        ({"type": "cardinality", "parameters": ["eq", "loading"], "max": 1}, [False, False, False]),
+        ({"type": "exclude", "when": {"temperature": [60, 110]}}, [True, False, False]),
+        ({"type": "exclude", "when": {"catalyst": ["B", "C"], "eq": [1, 2]}}, [True, True, True]),
+        ({"type": "exclude", "when": {"catalyst": ["A", "C"], "eq": [1, 2]}}, [False, False, True]),
+        ("temperature * loading <= 500", [True, False, True]),
+        ("log(loading - 1) >= 0", [False, True, False]),
+        ("abs(temperature - 70) / eq <= 1", [False, True, False]),
     ],
 )
 def test_constraints_are_checked_on_rows(constraint, expected):
@@ -139,31 +144,3 @@ def test_constraints_that_leave_next_to_nothing_stop_the_drawing():
     space = build(OTHERS, ["loading == 3.14159"], candidates="c.csv")
     with pytest.raises(NoCandidateError, match="List the candidates"):
         space.sample(20, rng(0))
-
-
-def test_choices_are_all_combinations_that_are_allowed():
-    """Every combination of listed values comes once, excluded ones never, as encoded coordinates."""
-    choices = SPACES["mixed"].fixed_choices()
-    assert len(choices) == 3 * 3 - 1
-    assert all(sorted(choice) == [6, 7, 8, 9] for choice in choices)
-    assert {6: 1.0, 7: 0.0, 8: 0.0, 9: pytest.approx(1 / 3)} not in choices
-    assert {6: 0.0, 7: 1.0, 8: 0.0, 9: pytest.approx(1 / 3)} in choices
-
-
-def test_a_continuous_space_has_no_choices():
-    """Without lists there is nothing to go through."""
-    assert SPACES["simplex"].fixed_choices() == []
-
-
-def test_too_many_choices_are_refused():
-    """Over 1000 combinations without candidates are refused with the number."""
-    lists = [{"name": f"p{i}", "type": "discrete", "values": list(range(11))} for i in range(3)]
-    with pytest.raises(NotSupportedError, match="1331"):
-        build([*OTHERS[:1], *lists]).fixed_choices()
-
-
-def test_no_choice_left_is_refused():
-    """Excluding everything is refused."""
-    excludes = [{"type": "exclude", "when": {"catalyst": c}} for c in "ABC"]
-    with pytest.raises(NoCandidateError, match="must leave a combination"):
-        build(OTHERS, excludes).fixed_choices()

@@ -1,0 +1,76 @@
+"""Finding configurations where chance hardly does: step by step nearer to what the constraints ask for.
+
+Rows are drawn, the best part by how far they miss the constraints is kept and multiplied, and each copy moves within
+what is as good (adaptive multilevel splitting). Sums and counts hold all the way; the rest is met in the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from discovery.space.constraints import EXACT, cells_of, miss
+from discovery.space.regions import Regions, Rows
+
+N_ROWS = 2048
+KEPT = 0.2  # share that survives a level
+MAX_LEVELS = 60
+N_MOVES = 8  # per level
+SMALLEST = 10.0  # moves are 10 to the power of -SMALLEST to 0 of the room that there is
+N_LAST = 32  # moves within what is valid, so that copies part
+
+
+def find_rare(regions: Regions, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Find points of configurations that meet all constraints.
+
+    Returns:
+        At most `n` points, shape `m x d`; none where the search ends before it finds one.
+    """
+    rows = _first(regions, rng)
+    if not len(rows):
+        return np.empty((0, regions.of.space.n_dims))
+    missed = misses(regions, rows)
+    for _ in range(MAX_LEVELS):
+        level = float(np.quantile(missed, KEPT))
+        kept = np.flatnonzero(missed <= max(level, EXACT))
+        if level <= EXACT:
+            break
+        copies = kept[rng.integers(len(kept), size=N_ROWS)]
+        rows, missed = _moved(regions, rows.at(copies), missed[copies], level, rng)
+    valid = np.flatnonzero(missed <= EXACT)
+    if not len(valid):
+        return np.empty((0, regions.of.space.n_dims))
+    copies = valid[rng.integers(len(valid), size=max(n, len(valid)))]
+    rows, missed = rows.at(copies), missed[copies]
+    for _ in range(N_LAST // N_MOVES):
+        rows, missed = _moved(regions, rows, missed, EXACT, rng)
+    return regions.points(rows)[:n]
+
+
+def misses(regions: Regions, rows: Rows) -> np.ndarray:
+    """Return by how much rows miss all constraints together, relative to the sizes of their terms. Shape `n`."""
+    space, X = regions.of.space, regions.points(rows)
+    canonical = [codec.decode(X[:, part]) for codec, part in zip(space.codecs, space.slices, strict=True)]
+    columns = cells_of(space.codecs, canonical)
+    return np.minimum(np.sum([miss(constraint, columns) for constraint in space.constraints], axis=0), 1e6)
+
+
+def _first(regions: Regions, rng: np.random.Generator) -> Rows:
+    """Draw the rows to begin with; tried a few times where most draws of lists leave nothing."""
+    for _ in range(16):
+        rows = regions.draw(N_ROWS, rng)
+        if len(rows):
+            return rows
+    return rows
+
+
+def _moved(
+    regions: Regions, rows: Rows, missed: np.ndarray, level: float, rng: np.random.Generator
+) -> tuple[Rows, np.ndarray]:
+    """Move each row a few times, where it stays as good as the level."""
+    for _ in range(N_MOVES):
+        tried = regions.step(rows, 10.0 ** (-SMALLEST * rng.random(len(rows))), rng)
+        tried = regions.relisted(tried, rng)
+        found = misses(regions, tried)
+        better = found <= level
+        rows, missed = rows.where(better, tried), np.where(better, found, missed)
+    return rows, missed
