@@ -1,7 +1,7 @@
 """What a campaign aims at, as values, and the acquisition function that serves it.
 
-A campaign that wants one outcome high or low, and nothing else, goes the plain way (`pool.acquisition_for`). Next in the
-tour: `discovery.cycle`.
+A campaign that wants one outcome high or low, and nothing else, goes the plain way (`pool.acquisition_for`). Next in
+the tour: `discovery.cycle`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from discovery.acquisition.aim_acquisition import serve
 from discovery.acquisition.pool import Search, acquisition_for
 from discovery.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from discovery.belief.beliefs import Beliefs
 
-MAXIMIZE, MINIMIZE, MATCH, HITS = "maximize", "minimize", "match", "hits"
+MAXIMIZE, MINIMIZE = "maximize", "minimize"
 PARETO, DESIRABILITY = "pareto", "desirability"
 
 
@@ -35,7 +36,7 @@ class Want:
         threshold: For hits: where a hit begins.
         above: For hits: whether they lie above the threshold.
         weight: Weight in the desirability, relative to the other wants.
-        span: For the desirability: the values where it begins and is complete (`match`: where it begins on either side).
+        span: For the desirability: lowest and highest value of the ramp; a match lies between them.
         reference: For a Pareto front: the value that is just not good enough; None for one that is inferred.
     """
 
@@ -94,7 +95,8 @@ class Aim:
     def is_plain(self) -> bool:
         """Whether one outcome is to be high or low, and nothing else counts."""
         is_simple = len(self.wants) == 1 and self.wants[0].goal in (MAXIMIZE, MINIMIZE)
-        return is_simple and not self.limits and self.discrimination == 0 and self.log_cost is None
+        counts_more = self.limits or self.discrimination or self.log_cost is not None or self.combine == DESIRABILITY
+        return is_simple and not counts_more
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -113,9 +115,19 @@ def acquisition_over(aim: Aim, beliefs: Beliefs, search: Search, X_pending: Tens
         X_pending: Configurations under way or chosen in this batch. Shape `p x d`.
 
     Returns:
-        The function: `b x 1 x d` (or with feature columns of the first outcome) to `b`.
+        The function: `b x 1 x d` (or with feature columns of the first outcome wanted) to `b`. Beyond the plain case
+        its values are logarithms in raw units, and its `argument(x)` gives the hypotheses' shares.
+
+    Raises:
+        ConfigurationError: If a want lacks what its goal needs.
+        NotSupportedError: If goals cannot be combined this way.
     """
     if aim.is_plain and beliefs.feasible is None:
         want = aim.wants[0]
         return acquisition_for(beliefs.of[want.outcome], replace(search, sign=want.sign), X_pending)
-    raise NotSupportedError("Aims beyond one outcome that is high or low are not supported yet.")
+    if search.name != "log_ei":
+        raise NotSupportedError(
+            f"acquisition.name must be log_ei where more counts than one high or low outcome; got {search.name!r}.",
+            "Leave acquisition.name out.",
+        )
+    return serve(aim, beliefs, search, X_pending)
