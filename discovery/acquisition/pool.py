@@ -50,6 +50,21 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Middle:
+    """The middle of a pool of which the rows at hand are only a part (`discovery.acquisition.streamed`).
+
+    Attributes:
+        center: Mean of all configurations. Shape `d`.
+        farthest: Largest squared distance from it.
+        example: A configuration, with all feature columns. Shape `1 x D`.
+    """
+
+    center: Tensor
+    farthest: float
+    example: Tensor
+
+
+@dataclass(frozen=True)
 class Search:
     """How to search.
 
@@ -57,11 +72,13 @@ class Search:
         name: Acquisition function.
         sign: 1 to maximize, -1 to minimize.
         seed: Seed of fantasies and Monte Carlo samples.
+        middle: Where the middle of the pool is; None where the rows at hand are the pool.
     """
 
     name: str
     sign: float
     seed: int
+    middle: Middle | None = None
 
 
 def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> MixtureAcquisition | torch.nn.Module:
@@ -124,8 +141,7 @@ def choose_from_pool(
     Raises:
         NoCandidateError: If no row is allowed.
     """
-    if not allowed.any():
-        raise NoCandidateError("Every candidate of the pool was measured, runs, or was rejected; none is left.")
+    refuse_empty(allowed)
     allowed, names, unit = allowed.copy(), [part.name for part in belief.kept], outcome_unit(belief.kept)
     d = belief.kept[0].bank.n_dims
     pending = X[:0, :d] if X_pending is None else X_pending
@@ -135,15 +151,21 @@ def choose_from_pool(
         limit = N_JOINT if search.name in MONTE_CARLO else N_FANTASIZED if len(pending) else len(rows)
         if len(rows) > limit:
             plain = acquisition_for(belief, replace(search, name="log_ei"), pending[:0])
-            rows = rows[score(plain, X[rows], names)[0].topk(limit).indices.sort().values]
+            rows = rows[score(plain, X[rows], names, search.middle)[0].topk(limit).indices.sort().values]
         acqf = acquisition_for(belief, search, pending)
-        values, argument = score(acqf, X[rows], names)
+        values, argument = score(acqf, X[rows], names, search.middle)
         best = pick(values, search.seed, len(choices))
         index = int(rows[best])
         choices.append(Choice(index, X[index, :d], in_raw_units(acqf, float(values[best]), unit), argument(best)))
         allowed[index] = False
         pending = torch.cat([pending, X[index, :d][None]])
     return choices
+
+
+def refuse_empty(allowed: np.ndarray) -> None:
+    """Raise NoCandidateError if no row is allowed."""
+    if not allowed.any():
+        raise NoCandidateError("Every candidate of the pool was measured, runs, or was rejected; none is left.")
 
 
 def pick(values: Tensor, seed: int, step: int) -> int:
@@ -157,16 +179,25 @@ def pick(values: Tensor, seed: int, step: int) -> int:
 
 
 @torch.no_grad()
-def score(acqf: torch.nn.Module, X: Tensor, names: Sequence[str]) -> tuple[Tensor, Argument]:
+def score(
+    acqf: torch.nn.Module, X: Tensor, names: Sequence[str], middle: Middle | None = None
+) -> tuple[Tensor, Argument]:
     """Score rows. Returns values of shape `N` and a function that says which hypothesis argues for a row."""
     values = torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
     if isinstance(acqf, MixtureMean):
-        values = values + CENTRALITY * acqf.sd(X[:1]) * centrality(X[:, : acqf.kept[0].bank.n_dims])
+        values = values + CENTRALITY * _sd(acqf, X, middle) * centrality(X[:, : acqf.kept[0].bank.n_dims], middle)
     return values, Argument(acqf, X, names)
 
 
-def centrality(X: Tensor) -> Tensor:
+def _sd(acqf: MixtureMean, X: Tensor, middle: Middle | None) -> Tensor:
+    """Return the prior standard deviation that centrality is counted in. Shape `1`."""
+    return acqf.sd(X[:1] if middle is None else middle.example)
+
+
+def centrality(X: Tensor, middle: Middle | None = None) -> Tensor:
     """Say how near rows are to the middle of the pool: one there, zero at the farthest row. Shape `n x d` to `n`."""
+    if middle is not None:
+        return 1 - (X - middle.center).square().sum(-1) / max(middle.farthest, 1e-12)
     distance = (X - X.mean(0)).square().sum(-1)
     return 1 - distance / distance.max().clamp_min(1e-12)
 

@@ -74,13 +74,18 @@ class Reading:
 
     def raw(self, z: Tensor) -> Tensor:
         """Put standardized outcomes back. Shape `* x k x n`."""
-        s, edge, unit, delta, _, center, spread = self._columns()
-        return torch.where(s != 0, edge + s * unit * (self._grown(z) - delta), center + spread * z)
+        return self.told(z)[0]
 
     def slope(self, z: Tensor) -> Tensor:
         """Raw units per standardized unit at `z`. Shape `* x k x n`."""
-        s, _, unit, _, _, _, spread = self._columns()
-        return spread * torch.where(s != 0, unit * self._grown(z), torch.ones_like(z))
+        return self.told(z)[1]
+
+    def told(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Put standardized outcomes back, and say how many raw units a standardized one is there; see both above."""
+        s, edge, unit, delta, _, center, spread = self._columns()
+        is_warped, grown = s != 0, self._grown(z)
+        raw = torch.where(is_warped, edge + s * unit * (grown - delta), center + spread * z)
+        return raw, spread * torch.where(is_warped, unit * grown, torch.ones_like(z))
 
     def _grown(self, z: Tensor) -> Tensor:
         s, _, _, delta, reach, center, spread = self._columns()

@@ -75,7 +75,8 @@ class Slices:
             Means, and raw units per standardized unit of the member there (`width` included). Shape `* x h' x n` each.
         """
         z = mean[..., self.owner, :] + self.shift[:, None] * sd[..., self.owner, :]
-        return self.reading.raw(z), self.reading.slope(z) * self.width[:, None]
+        raw, slope = self.reading.told(z)
+        return raw, slope * self.width[:, None]
 
     def spread(self, log_weight: Tensor) -> Tensor:
         """Spread log weights of the members over their slices. Shape `* x h` to `* x h'`."""
