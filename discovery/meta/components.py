@@ -1,4 +1,4 @@
-"""Correlation functions that all members of a bank share: main effects, one per block, and Tanimoto for molecules.
+"""Correlation functions that all members of a bank share: main effects, Tanimoto for molecules, means for mixtures.
 
 Members differ in how much of each they hold (`Members.component_sd`), so a pool's correlations are computed once for a
 whole bank. A sum of main effects is what factorial experiments mostly follow: what a good ligand is with one base is
@@ -7,7 +7,7 @@ mostly a good ligand with another, which the product of the Matern kernel alone 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,13 @@ class Components:
         factor: Factor per column and component; zero where the component does not look. Shape `c x d`.
         is_tanimoto: Whether a component compares counts. Shape `c`; boolean.
         smooth: Columns that the members' own Matern kernels see: all but fingerprints. Shape `d'`; integer.
+        mixing: Linear maps to the mean properties of mixtures, one further component each. Shape `x x d x p`.
     """
 
     factor: Tensor
     is_tanimoto: Tensor
     smooth: Tensor
+    mixing: Tensor = field(default_factory=lambda: torch.zeros(0, 0, 0, dtype=torch.float64), kw_only=True)
 
     @classmethod
     def of(cls, space: SearchSpace | AlignedSpace, device: torch.device | str = "cpu") -> Components:
@@ -62,12 +64,13 @@ class Components:
             else torch.zeros(0, space.n_dims, dtype=torch.float64).to(device),
             is_tanimoto=torch.tensor(tanimoto, dtype=torch.bool, device=device),
             smooth=torch.tensor(smooth, dtype=torch.long, device=device),
+            mixing=_mixing(space).to(device),
         )
 
     @property
     def n_components(self) -> int:
         """Number of components `c`."""
-        return int(self.factor.shape[0])
+        return int(self.factor.shape[0] + self.mixing.shape[0])
 
     @cached_property
     def _columns(self) -> list[Tensor]:
@@ -99,8 +102,23 @@ class Components:
         for columns, row, is_tanimoto in zip(self._columns, self.factor, self.is_tanimoto.tolist(), strict=True):
             a, b = A[..., columns] * row[columns], B[..., columns] * row[columns]
             parts.append(tanimoto(a, b) if is_tanimoto else matern52(squared_distance(a, b)))
+        parts += self.compared_mixtures(A, B)
         batch = torch.broadcast_shapes(A.shape[:-2], B.shape[:-2])
         return torch.stack(parts) if parts else A.new_zeros(0, *batch, A.shape[-2], B.shape[-2])
+
+    def compared_mixtures(self, A: Tensor, B: Tensor) -> list[Tensor]:
+        """Compare mixtures by their mean properties. Shapes `* x n x d`, `* x m x d` to `* x n x m` each."""
+        return [matern52(squared_distance(A @ weights, B @ weights)) for weights in self.mixing]
+
+
+def _mixing(space: SearchSpace | AlignedSpace) -> Tensor:
+    """Return the linear map of each mixture with properties, padded to one width. Shape `x x d x p`."""
+    widest = max((mix.weights.shape[1] for mix in space.mixes), default=0)
+    maps = torch.zeros(len(space.mixes), space.n_dims, widest, dtype=torch.float64)
+    for row, mix in zip(maps, space.mixes, strict=True):
+        n = mix.weights.shape[1]
+        row[torch.as_tensor(mix.dims), :n] = torch.as_tensor(mix.weights) / (n**0.5 * MAIN_EFFECT_LENGTHSCALE)
+    return maps
 
 
 def weighted(weights: Tensor, correlations: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ from discovery.meta.components import MOLECULE, Components
 if TYPE_CHECKING:
     from discovery.space import AlignedSpace, Block, SearchSpace
 
+DESCRIBED = ("categorical", "composition")
+"""Kinds of blocks whose columns together say how alike two values are; no column is bent."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -46,7 +49,7 @@ class Geometry:
             width = block.stop - block.start
             scale += [_column_scale(block)] * width
             index += [i] * width
-            numeric += [block.kind != "categorical"] * width
+            numeric += [block.kind not in DESCRIBED] * width
         return cls(
             column_scale=torch.tensor(scale, dtype=torch.float64, device=device),
             block_of_column=torch.tensor(index, dtype=torch.long, device=device),

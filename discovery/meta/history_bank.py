@@ -176,8 +176,9 @@ def history_members(
 def _component_sds(trust: Mapping[str, Tensor], blocks: Geometry, own: OwnBlocks | None) -> Tensor:
     """Return the main effects' standard deviations on the campaign's own blocks. Shape `c`."""
     found, n = trust.get("component_sd"), blocks.components.n_components
-    if found is not None and own is not None and len(found) == len(trust["lengthscale"]) and n == blocks.n_blocks:
-        found = found[own.index]
+    n_mixing, n_wider = n - blocks.n_blocks, len(trust.get("lengthscale", ()))
+    if found is not None and own is not None and len(found) - n_wider == n_mixing >= 0:
+        found = torch.cat([found[own.index], found[n_wider:]])
     if found is None or len(found) != n:
         return torch.zeros(n, dtype=torch.float64, device=blocks.column_scale.device)
     return found

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from discovery.meta.components import MOLECULE
+from discovery.meta.geometry import DESCRIBED
 from discovery.meta.kernels import squared_distance, tanimoto
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Layout:
         kinds = []
         for block in space.blocks:
             listed = ONE_HOT if block.is_one_hot else DESCRIPTORS
-            kinds.append(FINGERPRINT if block.kind == MOLECULE else listed if block.kind == "categorical" else NUMERIC)
+            kinds.append(FINGERPRINT if block.kind == MOLECULE else listed if block.kind in DESCRIBED else NUMERIC)
         return cls.make(kinds, [block.start for block in space.blocks] + [space.n_dims], device)
 
     def squared_distances(self, A: Tensor, B: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class MoleculeComponents(Components):
         others = every.factor[~every.is_tanimoto]
         is_tanimoto = torch.tensor([True, True, *[False] * len(others)])
         factor = torch.cat([fragments.expand(2, -1), others])
-        return cls(factor.to(device), is_tanimoto.to(device), every.smooth.to(device))
+        return cls(factor.to(device), is_tanimoto.to(device), every.smooth.to(device), mixing=every.mixing.to(device))
 
     @cached_property
     def _fragments(self) -> slice | Tensor:
@@ -90,7 +90,7 @@ class MoleculeComponents(Components):
         """Evaluate all components. Shapes `* x n x d` and `* x m x d` to `c x * x n x m`."""
         similarity = tanimoto(A[..., self._fragments], B[..., self._fragments])
         others = [matern52(squared_distance(A * row, B * row)) for row in self.factor[2:]]
-        return torch.stack([similarity, similarity.square(), *others])
+        return torch.stack([similarity, similarity.square(), *others, *self.compared_mixtures(A, B)])
 
 
 def molecule_members(geometry: Geometry, is_described: Tensor, by_nearness: Tensor | None = None) -> Members:

@@ -54,7 +54,7 @@ class Scale:
         """
         low, width = values.min(axis=0), np.ptp(values, axis=0)
         varies = width > VARIES * (np.abs(values).max(axis=0) + 1e-3)
-        kept = _decorrelated(values, np.flatnonzero(varies), most_alike)
+        kept = decorrelated(values, np.flatnonzero(varies), most_alike)
         return cls(
             tuple(names[i] for i in kept),
             tuple(float(f"{low[i]:.12g}") for i in kept),
@@ -64,10 +64,10 @@ class Scale:
     def __call__(self, columns: dict[str, np.ndarray], n: int) -> np.ndarray:
         """Scale columns by name, each of length `n`. Shape `n x k`."""
         raw = np.array([columns.get(name, np.zeros(n)) for name in self.names]).reshape(len(self.names), n)
-        return (raw.T - np.array(self.low)) / np.array(self.width)
+        return ((raw.T - np.array(self.low)) / np.array(self.width)).round(12)
 
 
-def _decorrelated(values: np.ndarray, kept: np.ndarray, most_alike: float) -> list[int]:
+def decorrelated(values: np.ndarray, kept: np.ndarray, most_alike: float) -> list[int]:
     """Return those columns that do not correlate with one before them."""
     if most_alike >= 1.0 or len(kept) < 2:
         return [int(i) for i in kept]

@@ -42,6 +42,7 @@ from discovery.space.codecs import (
 from discovery.space.composition import CompositionCodec, composition_codec
 from discovery.space.constraints import encode_constraint, meets
 from discovery.space.descriptors import descriptor_source, read_descriptors
+from discovery.space.mixture import Mix, read_mixes
 from discovery.space.molecule import MoleculeCodec, molecule_codec
 from discovery.space.polytope import EncodedConstraint, Polytope
 from discovery.space.regions import Regions
@@ -58,12 +59,14 @@ class SearchSpace:
         constraints: What configurations must hold, in raw units.
         is_pooled: Whether configurations are chosen from a finite list; then constraints filter the list.
         parameters: What the codecs were made from; they carry the units.
+        mixes: Mixtures that are compared by the properties of their ingredients too.
     """
 
     codecs: tuple[Codec, ...]
     constraints: tuple[Constraint, ...] = ()
     is_pooled: bool = False
     parameters: tuple[Parameter, ...] = ()
+    mixes: tuple[Mix, ...] = ()
 
     @classmethod
     def from_spec(cls, spec: CampaignSpec) -> SearchSpace:
@@ -74,7 +77,8 @@ class SearchSpace:
             NotSupportedError: If a parameter or constraint is of a kind that is not built.
         """
         check_supported(spec)
-        space = cls(tuple(_codec(p, spec) for p in spec.parameters), spec.pointwise, spec.has_pool, spec.parameters)
+        codecs = tuple(_codec(p, spec) for p in spec.parameters)
+        space = cls(codecs, spec.pointwise, spec.has_pool, spec.parameters, read_mixes(spec, codecs))
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
         return space
@@ -109,12 +113,13 @@ class SearchSpace:
     @cached_property
     def schema_hash(self) -> str:
         """Identity of the encoding, 16 hex digits: the same parameters give the same hash."""
+        mixes = [[mix.name, mix.dims.tolist(), mix.weights.round(9).tolist()] for mix in self.mixes]
         parts = [
             [codec.name, codec.kind, codec.values, codec.table.round(9).tolist()]
             if isinstance(codec, ListedCodec)
             else repr(codec)
             for codec in self.codecs
-        ]
+        ] + mixes
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def check(self, frame: pd.DataFrame) -> list[CellFault]:

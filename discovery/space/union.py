@@ -20,6 +20,7 @@ from discovery.space.cells import CategoryReader, CellFault, faults_where, is_bl
 from discovery.space.codecs import Codec, ContinuousCodec, Kind, ListedCodec
 from discovery.space.descriptors import describe_others, descriptor_source
 from discovery.space.elements import element_in, element_pattern, element_properties
+from discovery.space.mixture import Mix
 from discovery.space.space import SearchSpace
 
 ELEMENTS, COMPOSITION = "elements", "composition"
@@ -143,6 +144,11 @@ class AlignedSpace:
         """Coordinate of the widened space for each coordinate of the own one. Shape `d`."""
         starts = _starts(self.union)
         return np.concatenate([starts[codec.name] + np.arange(codec.n_dims) for codec in self.own.codecs])
+
+    @cached_property
+    def mixes(self) -> tuple[Mix, ...]:
+        """The mixtures of the own space, at their coordinates of the widened one."""
+        return tuple(replace(mix, dims=self.position[mix.dims]) for mix in self.own.mixes)
 
     def block_at(self, dim: int) -> Block:
         """Return the block of the widened space that holds a coordinate of the own one."""
