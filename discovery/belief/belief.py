@@ -99,9 +99,7 @@ class Belief:
         prior = torch.tensor([h.prior_weight for h in hypotheses], dtype=steps.dtype, device=steps.device).log()
         weights = search_weights(prior, steps, cls._no_transfer(names))
         kept = tuple(_keep(name, a, weight) for name, a, weight in zip(names, adapted, weights.log(), strict=True))
-        y = support.y
-        best = (float(y.min()), float(y.max())) if len(y) else None
-        return cls(tuple(hypotheses), adapted, steps, weights, kept, best)
+        return cls(tuple(hypotheses), adapted, steps, weights, kept, best_outcomes(support))
 
     @staticmethod
     def _no_transfer(names: Sequence[str]) -> int | None:
@@ -189,6 +187,21 @@ class Belief:
                 ]
             )
         return list(zip(*parts, strict=True))
+
+
+def best_outcomes(support: Support) -> tuple[float, float] | None:
+    """Return the lowest and the highest outcome that are known to have been reached; None before the first.
+
+    What is at most 5 has reached 5 or less, which says nothing of a highest outcome: bounds count only on their own
+    side, and on the other only where nothing better is known.
+    """
+    y, limits = support.y, support.limits
+    if not len(y):
+        return None
+    if limits is None:
+        return float(y.min()), float(y.max())
+    low, high = y[limits <= 0], y[limits >= 0]
+    return float((low if len(low) else y).min()), float((high if len(high) else y).max())
 
 
 def _keep(name: str, adapted: Adapted, log_weight: Tensor) -> KeptBank:

@@ -24,7 +24,7 @@ from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
 from discovery.meta.features import SourceFeatures
 from discovery.meta.in_context_inputs import Layout
 from discovery.meta.in_context_model import Context, InContextModel
-from discovery.meta.in_context_network import Encoding, Episode, InContextNetwork, Sizes
+from discovery.meta.in_context_network import Encoding, Episode, InContextNetwork, Mixture, Sizes
 from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.scale import DECADES, PER_DECADE, SPREAD, TYPICAL, OutcomeScale
 
@@ -123,21 +123,23 @@ class InContext:
         """Read a support.
 
         Where no scale is known, measurements up to the second different outcome are told with scales over
-        decades, the first one as zero and not scored; from then on the network finds the scale itself.
+        decades, the first one as zero and not scored; from then on the network finds the scale itself. It reads a
+        bound as if it were a value, and is scored on it by the probability that it gave to that side of it.
 
         Args:
-            support: Measurements, raw units; may hold none. Known noise variances are not used.
+            support: Measurements, raw units; may hold none. Known noise variances and blocks are not used.
 
         Returns:
             Members are the components of the mixture; all have the same one-step log densities, the mixture's.
         """
         X, y = support.X, support.y
         units, n_told = self._units(y), self._n_told(y)
-        densities = self._log_densities(X, y, units, range(n_told))
+        side = torch.zeros_like(y) if support.limits is None else support.limits.to(y.dtype)
+        densities = self._log_densities(X, y, side, units, range(n_told))
         if self.scale.is_anchored:
             densities[:, :1] = 0.0
         own = _own_units(y) if self.scale.is_anchored and bool((y != y[:1]).any()) else units
-        later = self._log_densities(X, y, own, range(n_told, len(y)))
+        later = self._log_densities(X, y, side, own, range(n_told, len(y)))
         steps = torch.cat([_mixed(units.log_prior, densities), later[0]])
         log_scale = torch.log_softmax(units.log_prior + densities.sum(-1), 0) if own is units else own.log_prior
         kept = _thinned(len(y), y.device)
@@ -170,19 +172,19 @@ class InContext:
             return len(y)
         return int((y != y[0]).nonzero()[0, 0]) + 1
 
-    def _log_densities(self, X: Tensor, y: Tensor, units: Units, steps: range) -> Tensor:
+    def _log_densities(self, X: Tensor, y: Tensor, side: Tensor, units: Units, steps: range) -> Tensor:
         """Log density of measurements given those before, per raw unit and per scale. Shape `j x len(steps)`."""
-        keys = {n: _key(X[: n + 1], y[: n + 1], units) for n in steps}
+        keys = {n: _key(X[: n + 1], y[: n + 1], side[n], units) for n in steps}
         missing = [n for n in steps if keys[n] not in self.known]
         if len(self.known) > MOST_KNOWN:
             self.known.clear()
         for start in range(0, len(missing), GROUP):
             group = missing[start : start + GROUP]
-            for n, density in zip(group, self._group(X, y, units, group).T, strict=True):
+            for n, density in zip(group, self._group(X, y, side, units, group).T, strict=True):
                 self.known[keys[n]] = density
         return torch.stack([self.known[key] for key in keys.values()], 1) if keys else y.new_zeros(len(units.scales), 0)
 
-    def _group(self, X: Tensor, y: Tensor, units: Units, group: list[int]) -> Tensor:
+    def _group(self, X: Tensor, y: Tensor, side: Tensor, units: Units, group: list[int]) -> Tensor:
         """Log densities of some measurements in one pass. Shape `j x len(group)`.
 
         Outcomes are told in the first scale: where there are several, all that is told is the location itself.
@@ -202,7 +204,11 @@ class InContext:
         mixture = self.network(episode)
         z = ((y[at] - units.location) / units.scales[:, None]).to(torch.float32)  # j x g
         said = torch.stack([mixture.log_density(each[:, None])[:, 0] for each in z])
-        return said.to(y.dtype) - units.scales.log()[:, None]
+        densities = said.to(y.dtype) - units.scales.log()[:, None]
+        if not side[at].any():
+            return densities
+        masses = torch.stack([_log_mass(mixture, each[:, None], side[at][:, None])[:, 0] for each in z])
+        return torch.where(side[at] == 0, densities, masses.to(y.dtype))
 
     def _read(self, X: Tensor, told: Tensor, mask: Tensor, is_known: bool) -> Encoding:
         """Read measurements once. Shapes `s x d`, `1 x s`, `1 x s`."""
@@ -232,9 +238,16 @@ class Units:
         return (y - self.location) / self.scales[0]
 
 
-def _key(X: Tensor, y: Tensor, units: Units) -> bytes:
+def _log_mass(mixture: Mixture, bound: Tensor, side: Tensor) -> Tensor:
+    """Log probability of lying at most (`side` -1) or at least (1) at one bound per query. Shape `t x r`."""
+    z = (mixture.mean - bound[..., None]) / mixture.sd * side[..., None]
+    return torch.logsumexp(mixture.log_weight[:, None, :] + torch.special.log_ndtr(z), dim=-1)
+
+
+def _key(X: Tensor, y: Tensor, side: Tensor, units: Units) -> bytes:
     """Return what decides a one-step density."""
     told = (units.location, units.scales) if units.is_known else ()
+    told = (*told, side) if side != 0 else told
     values = torch.cat([X.flatten(), y, *(value.reshape(-1) for value in told)])
     return hashlib.blake2b(values.detach().cpu().numpy().tobytes(), digest_size=16).digest()
 

@@ -45,6 +45,11 @@ class Support:
     limits: Tensor | None = None
     blocks: tuple[Tensor, ...] = ()
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether anything is said of single measurements."""
+        return self.limits is not None or bool(self.blocks)
+
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray, yvar: np.ndarray | None, device: torch.device | str) -> Support:
         """Move arrays to a device."""

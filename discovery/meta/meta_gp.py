@@ -26,6 +26,7 @@ from discovery.meta.members import Members
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.meta.read_bank import ReadBank
 from discovery.meta.reading import Reading
+from discovery.meta.rows import Rows
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
 from discovery.meta.standardizing import standardize
@@ -114,7 +115,7 @@ class MetaGP:
         tensors = {name: value.to(device) for name, value in checkpoint.tensors.items()}
         trust = _under("trust.", tensors)
         features = cls._features_from(_under("features.", tensors))
-        plain = Components(**{f.name: tensors[f"components.{f.name}"] for f in fields(Components)})
+        plain = Components(**_under("components.", tensors))
         return cls(
             members=Members(**{f.name: tensors[f"members.{f.name}"] for f in fields(Members)}),
             features=features,
@@ -161,6 +162,8 @@ class MetaGP:
 
     def _steps(self, support: Support, reading: Reading) -> Tensor:
         """One-step log densities per raw unit. Shape `k x h x n`."""
+        if support.is_marked:
+            return self._rows(support).log_steps(reading)
         k, h, n = reading.n_readings, self.members.n_members, len(support.y)
         z, log_slope = reading.read(support.y)
         Y = z[:, None, :].expand(k, h, n)
@@ -178,9 +181,14 @@ class MetaGP:
         """Condition some pairs of reading and member, numbered as in `adapt`."""
         h = self.members.n_members
         own = reading[index // h]
+        if support.is_marked:
+            return ReadBank(self._rows(support).bank(own, index % h), own)
         z, log_slope = own.read(support.y)
         known = None if support.yvar is None else support.yvar * (2 * log_slope.clamp_min(-300)).exp()
         return ReadBank(Bank(self.members[index % h], self.features, self.components, support.X, z, known), own)
+
+    def _rows(self, support: Support) -> Rows:
+        return Rows(self.members, self.features, self.components, support)
 
     def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
         """Write the learner down."""
