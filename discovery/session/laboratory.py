@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from discovery.errors import InputError
 from discovery.experiments import Adapter, adapter_for, carry_out
 from discovery.ingest import read_rows
 from discovery.session.base import CampaignPart
 from discovery.session.controls import keep_controls
+from discovery.session.failures import Failure, fail_proposal, keep_failures
 from discovery.session.happenings import note_results
 from discovery.session.results import link_by_key, reported_rows
 from discovery.store import IngestReport, TrialRow
@@ -94,6 +97,30 @@ class Laboratory(CampaignPart):
             if not self.spec.acquisition.allow_replicates:
                 checked = link_by_key(checked, self._book().frame)
             report = self.store.add_measurements(self.name, checked, source or "", self._other_keys())
+            report = replace(report, n_failed=keep_failures(self.store, checked))
             keep_controls(self.store, self.name, checked)
             note_results(self, report)
         return report
+
+    def fail(self, which: str, reason: str, *, infeasible: bool = False) -> TrialRow:
+        """Say that an experiment gave no result.
+
+        Args:
+            which: The proposal, or one of its trials.
+            reason: Why, for people.
+            infeasible: Whether it cannot succeed with this configuration: the proposal is given up, and what is like it
+                is proposed less. Else it may be tried again, and nothing is learned.
+
+        Returns:
+            The trial, FAILED or ABANDONED.
+
+        Raises:
+            InputError: If there is no such proposal or trial of this campaign, or no reason is given.
+            StatusError: If the proposal is not approved, has a result, or was given up already.
+        """
+        if not reason.strip():
+            raise InputError(f"A failure of {which} must say why; got an empty reason.")
+        with self.store.transaction():
+            known = self.store.trials(self.name).set_index("trial_id")["proposal_id"]
+            proposal = self._proposal(str(known.get(which, which)))
+            return fail_proposal(self.store, proposal.proposal_id, Failure(reason.strip(), infeasible))

@@ -102,6 +102,17 @@ class Trials(StorePart):
         decoded = {name: json.loads(row.pop(name) or "null") for name in ("outcomes", "extra")}
         return TrialRow(**row, **decoded)
 
+    def last_trial(self, proposal_id: str) -> TrialRow | None:
+        """Return the last trial of a proposal, or None where there is none."""
+        with self.database.transaction():
+            last = self._last_trial(proposal_id)
+            return None if last is None else self.trial(str(last["trial_id"]))
+
+    def has_failed_with(self, proposal_id: str, error: str) -> bool:
+        """Say whether a trial of a proposal has failed with these very words."""
+        query = "SELECT 1 AS found FROM trials WHERE proposal_id = $id AND status = $failed AND error = $error LIMIT 1"
+        return self._one(query, id=proposal_id, failed=str(TrialStatus.FAILED), error=error) is not None
+
     def report_trial(
         self, trial_id: str, outcomes: Mapping[str, float], extra: Mapping[str, object] | None = None
     ) -> TrialRow:
