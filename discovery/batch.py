@@ -7,21 +7,26 @@ neither rule asks once, and gets what one pass gives. Next in the tour: `discove
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import pandas as pd
 
-from discovery.acquisition.changeover import Changeover
+from discovery.acquisition.changeover import SAME, Changeover
 from discovery.errors import NoCandidateError
+from discovery.space import CandidatePool
 from discovery.space.codecs import ContinuousCodec
-from discovery.space.restricted import restrict_pool, restrict_space
+from discovery.space.restricted import is_left, restrict_candidates, restrict_pool, restrict_space
 
 if TYPE_CHECKING:
     from discovery.cycle import CycleResult, ProposalDraft
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.space import SearchSpace
+    from discovery.space.stream import StreamedPool
+
+    Pool = CandidatePool | StreamedPool
 
 N_COMPARED = 3  # values of what a batch shares that are compared by what the whole batch is worth
 MAX_COMPARED = 24  # proposals in a batch up to which values are compared; beyond, the best first proposal decides
@@ -29,12 +34,14 @@ APART = 0.1  # of the range: how far a second value of a continuous parameter is
 N_ANCHORS = 4  # experiments of the batch whose settings a next one may keep, in a space without candidates
 
 
+Ask = Callable[["SearchSpace", "Pool | None"], "tuple[CycleResult, float]"]
+"""Asks one pass for one proposal, and says what its changes cost."""
+
+
 class Passes(Protocol):
     """Asks one pass for proposals."""
 
-    def __call__(
-        self, space: SearchSpace, pool: CandidatePool | None, n: int, also: Sequence[ProposalDraft]
-    ) -> CycleResult:
+    def __call__(self, space: SearchSpace, pool: Pool | None, n: int, also: Sequence[ProposalDraft], /) -> CycleResult:
         """Choose `n` in a space or a pool, beside drafts that were chosen already."""
         ...
 
@@ -60,9 +67,7 @@ class BatchRules:
     is_first: bool = False
 
 
-def choose_batch(
-    passes: Passes, space: SearchSpace, pool: CandidatePool | None, n: int, rules: BatchRules
-) -> CycleResult:
+def choose_batch(passes: Passes, space: SearchSpace, pool: Pool | None, n: int, rules: BatchRules) -> CycleResult:
     """Choose a batch by its rules.
 
     Args:
@@ -82,7 +87,7 @@ def choose_batch(
     return replace(found, drafts=tuple(ordered(found.drafts, space, rules)))
 
 
-def _chosen(passes: Passes, space: SearchSpace, pool: CandidatePool | None, n: int, rules: BatchRules) -> CycleResult:
+def _chosen(passes: Passes, space: SearchSpace, pool: Pool | None, n: int, rules: BatchRules) -> CycleResult:
     """Choose a batch, in the order in which its experiments were chosen."""
     if not rules.shared or n == 1:
         return _sequence(passes, space, pool, n, rules)
@@ -112,8 +117,8 @@ def fix_shared(pool: CandidatePool, shared: Sequence[str], n: int, taken: Collec
 
 
 def _values(
-    passes: Passes, space: SearchSpace, pool: CandidatePool | None, n: int, rules: BatchRules
-) -> Iterator[tuple[SearchSpace, CandidatePool | None]]:
+    passes: Passes, space: SearchSpace, pool: Pool | None, n: int, rules: BatchRules
+) -> Iterator[tuple[SearchSpace, Pool | None]]:
     """Yield what is left of the space or of the pool with one value of what is shared; the most promising value first.
 
     A value is as promising as the best proposal that has it.
@@ -121,13 +126,25 @@ def _values(
     if pool is None:
         yield from _values_in_space(passes, space, rules)
         return
-    left, group = fix_shared(pool, rules.shared, n, rules.taken), _groups(pool, rules.shared)
-    place = {key: i for i, key in enumerate(pool.keys)}
-    while left.any():
-        first = passes(space, restrict_pool(pool, left), 1, ()).drafts[0]
-        chosen = group == group[place[first.key]]
-        yield space, restrict_pool(pool, chosen)
-        left &= ~chosen
+    names = list(rules.shared)
+    rest = pool
+    if isinstance(pool, CandidatePool):
+        rest = restrict_pool(pool, fix_shared(pool, names, n, rules.taken))
+    while len(rest):
+        try:
+            first = passes(space, rest, 1, ()).drafts[0]
+        except NoCandidateError:
+            return
+        value = {name: first.configuration[name] for name in names}
+        yield space, restrict_candidates(pool, space, value, {})
+        rest = _part_of(rest, space, lambda frame, _, value=value: ~is_left(frame, space, value, {}))
+
+
+def _part_of(pool: Pool, space: SearchSpace, within: Callable[[pd.DataFrame, np.ndarray], np.ndarray]) -> Pool:
+    """Return the configurations for which a function of their table and their encoding is true."""
+    if isinstance(pool, CandidatePool):
+        return restrict_pool(pool, within(pool.frame, pool.X))
+    return pool.restricted(lambda frame: within(frame, space.encode(frame)))
 
 
 def _values_in_space(passes: Passes, space: SearchSpace, rules: BatchRules) -> Iterator[tuple[SearchSpace, None]]:
@@ -152,10 +169,10 @@ def _values_in_space(passes: Passes, space: SearchSpace, rules: BatchRules) -> I
 
 def _groups(pool: CandidatePool, shared: Sequence[str]) -> np.ndarray:
     """Number the values of what is shared. Shape `N`, from 0."""
-    return pool.frame.groupby(list(shared), sort=False).ngroup().to_numpy()
+    return np.asarray(pool.frame.groupby(list(shared), sort=False).ngroup())
 
 
-def _sequence(passes: Passes, space: SearchSpace, pool: CandidatePool | None, n: int, rules: BatchRules) -> CycleResult:
+def _sequence(passes: Passes, space: SearchSpace, pool: Pool | None, n: int, rules: BatchRules) -> CycleResult:
     """Choose experiments that are worth more than the changes they need, one after the other."""
     if not rules.changeover:
         return passes(space, pool, n, ())
@@ -184,7 +201,7 @@ def ordered(drafts: Sequence[ProposalDraft], space: SearchSpace, rules: BatchRul
 def _next(
     passes: Passes,
     space: SearchSpace,
-    pool: CandidatePool | None,
+    pool: Pool | None,
     drafts: Sequence[ProposalDraft],
     rules: BatchRules,
 ) -> CycleResult:
@@ -194,15 +211,16 @@ def _next(
     best among those is asked for at every lower cost.
     """
     costs, X = Changeover.of(rules.changeover, space), _run_so_far(drafts, space, rules)
-    best = passes(space, pool, 1, drafts)
-    highest = float(costs.extra(_encoded(best.drafts, space), X)[0])
-    most = _gain(best.drafts[0], drafts, rules) - highest
-    for part, candidates in _cheaper(space, pool, costs, X, highest):
-        try:
-            found = passes(part, candidates, 1, drafts)
-        except NoCandidateError:
-            continue
-        net = _gain(found.drafts[0], drafts, rules) - float(costs.extra(_encoded(found.drafts, space), X)[0])
+
+    def ask(part: SearchSpace, left: Pool | None) -> tuple[CycleResult, float]:
+        found = passes(part, left, 1, drafts)
+        return found, float(costs.extra(_encoded(found.drafts, space), X)[0])
+
+    best, cost = ask(space, pool)
+    most = _gain(best.drafts[0], drafts, rules) - cost
+    others = _kept(ask, space, costs, X) if pool is None else _cheaper(ask, space, pool, costs, (X, cost))
+    for found, less in others if cost > 0 else ():
+        net = _gain(found.drafts[0], drafts, rules) - less
         if net > most:
             best, most = found, net
     return best
@@ -215,27 +233,29 @@ def _run_so_far(drafts: Sequence[ProposalDraft], space: SearchSpace, rules: Batc
 
 
 def _cheaper(
-    space: SearchSpace,
-    pool: CandidatePool | None,
-    costs: Changeover,
-    X: np.ndarray,
-    cost: float,
-) -> Iterator[tuple[SearchSpace, CandidatePool | None]]:
-    """Yield what needs cheaper changes: rows of a pool by cost, a space for each set of settings that may stay."""
-    if pool is not None:
-        extra = costs.extra(pool.X, X)
-        for level in np.unique(extra[extra < cost - 1e-12]):
-            yield space, restrict_pool(pool, extra == level)
-        return
-    if cost <= 0 or not len(X):
-        return
+    ask: Ask, space: SearchSpace, pool: Pool, costs: Changeover, before: tuple[np.ndarray, float]
+) -> Iterator[tuple[CycleResult, float]]:
+    """Yield the best candidate of those that need cheaper changes than the last one yielded, until none needs any."""
+    X, cost = before
+    while cost > 0:
+        limit = cost
+        part = _part_of(pool, space, lambda _, rows, limit=limit: costs.extra(rows, X) < limit - SAME)
+        try:
+            found, cost = ask(space, part)
+        except NoCandidateError:
+            return
+        yield found, cost
+
+
+def _kept(ask: Ask, space: SearchSpace, costs: Changeover, X: np.ndarray) -> Iterator[tuple[CycleResult, float]]:
+    """Yield the best configuration for each set of settings that stays as it was in one of the last experiments."""
     known = space.decode(X[-N_ANCHORS:])
     names = [name for name, part in zip(space.names, space.slices, strict=True) if part in costs.slices]
     for size in range(len(names), 0, -1):
         for kept in combinations(names, size):
             for _, row in known[list(kept)].drop_duplicates().iterrows():
                 try:
-                    yield restrict_space(space, row.to_dict(), {}), None
+                    yield ask(restrict_space(space, {str(name): value for name, value in row.items()}, {}), None)
                 except NoCandidateError:
                     continue
 

@@ -16,22 +16,25 @@ from discovery.batch import BatchRules, choose_batch, fix_shared, ordered
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng
 from discovery.space import CandidatePool
-from discovery.space.restricted import restrict_pool, restrict_space
+from discovery.space.restricted import restrict_candidates, restrict_pool, restrict_space
 
 if TYPE_CHECKING:
     from discovery.aimed_cycle import Results
     from discovery.cycle import CycleRequest, CycleResult, Observations, ProposalDraft
     from discovery.session.asking import AskPlan
     from discovery.space import SearchSpace
+    from discovery.space.stream import StreamedPool
 
-Run = Callable[["SearchSpace", "CandidatePool | None", "CycleRequest"], "CycleResult"]
+    Pool = CandidatePool | StreamedPool
+
+Run = Callable[["SearchSpace", "Pool | None", "CycleRequest"], "CycleResult"]
 """One pass over a space or over candidates, as a request asks."""
 RANDOM = "random"
 """The acquisition function of random starts, and who argues for them."""
 
 
 def carry_out_plan(
-    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured: Observations | Results, run: Run
+    plan: AskPlan, space: SearchSpace, pool: Pool | None, measured: Observations | Results, run: Run
 ) -> CycleResult:
     """Carry out a plan in what is left today: random starts where some are left, then what the beliefs want.
 
@@ -48,7 +51,7 @@ def carry_out_plan(
     space, pool = plan.today.restrict(space, pool)
     rules = _rules(plan, measured)
 
-    def passes(part: SearchSpace, left: CandidatePool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
+    def passes(part: SearchSpace, left: Pool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
         return run(part, left, plan.request(n, also))
 
     if plan.n_random == 0:
@@ -61,7 +64,7 @@ def carry_out_plan(
     if plan.n == plan.n_random:
         return replace(first, drafts=tuple(ordered(drafts, space, rules)))
 
-    def beside(part: SearchSpace, left: CandidatePool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
+    def beside(part: SearchSpace, left: Pool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
         return passes(part, left, n, (*drafts, *also))
 
     last = np.array(drafts[-1].X) if plan.changeover else None
@@ -84,22 +87,20 @@ def _rules(plan: AskPlan, measured: Observations | Results) -> BatchRules:
 
 
 def _share_start(
-    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured_keys: Sequence[str]
-) -> tuple[SearchSpace, CandidatePool | None]:
+    plan: AskPlan, space: SearchSpace, pool: Pool | None, measured_keys: Sequence[str]
+) -> tuple[SearchSpace, Pool | None]:
     """Return what is left with the value that the first random start has of what a batch shares."""
     one = replace(plan, n=1, n_random=1)
     if pool is None:
         start = starting_pool(one, space, None, measured_keys).frame.iloc[0]
         return restrict_space(space, {name: start[name] for name in plan.shared}, {}), None
-    left = restrict_pool(pool, fix_shared(pool, plan.shared, plan.n, {*plan.excluded_keys, *measured_keys}))
-    start = starting_pool(one, space, left, measured_keys).frame.iloc[0]
-    names = list(plan.shared)
-    return space, restrict_pool(left, (left.frame[names] == start[names]).all(axis=1).to_numpy())
+    if isinstance(pool, CandidatePool):
+        pool = restrict_pool(pool, fix_shared(pool, plan.shared, plan.n, {*plan.excluded_keys, *measured_keys}))
+    start = starting_pool(one, space, pool, measured_keys).frame.iloc[0]
+    return space, restrict_candidates(pool, space, {name: start[name] for name in plan.shared}, {})
 
 
-def starting_pool(
-    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, measured_keys: Sequence[str]
-) -> CandidatePool:
+def starting_pool(plan: AskPlan, space: SearchSpace, pool: Pool | None, measured_keys: Sequence[str]) -> CandidatePool:
     """Return the plan's random starts as a pool of exactly that many configurations (fewer where a pool runs out).
 
     In a pool they come in one random order, fixed by the seed: the order of a backtest's random starts.
@@ -109,15 +110,13 @@ def starting_pool(
     """
     taken = {*plan.excluded_keys, *measured_keys}
     if pool is None:
-        pool = _sampled_pool(plan, space)
-        order = np.arange(len(pool))
+        drawn = _sampled_pool(plan, space)
+        found = drawn.at(np.flatnonzero([key not in taken for key in drawn.keys])[: plan.n_random])
     else:
-        order = rng(plan.seed, "initial experiments").permutation(len(pool))
-    free = order[[pool.keys[i] not in taken for i in order]][: plan.n_random]
-    if not len(free):
+        found = pool.starts(plan.n_random, taken, rng(plan.seed, "initial experiments"))
+    if not len(found):
         raise NoCandidateError("Every candidate was measured, runs, or was rejected; none is left to start with.")
-    frame = pool.frame.iloc[free]
-    return CandidatePool(frame, pool.X[free], tuple(pool.keys[i] for i in free), pool.rows[free])
+    return found
 
 
 def _sampled_pool(plan: AskPlan, space: SearchSpace) -> CandidatePool:

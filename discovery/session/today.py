@@ -18,12 +18,15 @@ from discovery.campaign import category_text
 from discovery.campaign.parts import nearest
 from discovery.errors import InputError
 from discovery.space.cells import listed
-from discovery.space.restricted import allowed_rows, is_gone, restrict_pool, restrict_space
+from discovery.space.restricted import is_gone, restrict_candidates, restrict_space
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.space import CandidatePool, SearchSpace
     from discovery.space.codecs import Codec
+    from discovery.space.stream import StreamedPool
+
+    Pool = CandidatePool | StreamedPool
 
 _SPAN = re.compile(r"\s*(?P<low>[-+.\deE]*?)\s*\.\.\s*(?P<high>[-+.\deE]*)\s*")
 _NUMERIC = ("continuous", "discrete")
@@ -85,7 +88,7 @@ class Today:
         spans = {name: tuple(tuple(v) if isinstance(v, list) else v for v in vs) for name, vs in without.items()}
         return cls(dict(given), spans)
 
-    def restrict(self, space: SearchSpace, pool: CandidatePool | None) -> tuple[SearchSpace, CandidatePool | None]:
+    def restrict(self, space: SearchSpace, pool: Pool | None) -> tuple[SearchSpace, Pool | None]:
         """Return what is left of a campaign's space and candidates.
 
         Raises:
@@ -95,7 +98,7 @@ class Today:
             return space, pool
         if pool is None:
             return restrict_space(space, self.given, self.without), None
-        return space, restrict_pool(pool, allowed_rows(pool, space, self.given, self.without))
+        return space, restrict_candidates(pool, space, self.given, self.without)
 
     def sentence(self, spec: CampaignSpec) -> str:
         """Say it for people, such as `Given: temperature 23.5 degC. Without: catalyst P1-L1.`; empty if nothing is."""

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import (
-    CardinalityConstraint,
-    Constraint,
-    ExcludeConstraint,
-    LinearConstraint,
-    SimplexConstraint,
-    category_text,
-)
+from discovery.campaign import category_text
 from discovery.errors import ConfigurationError, NoCandidateError
 from discovery.space.cells import CellFault, faults_where, listed
 from discovery.space.codecs import Codec, ContinuousCodec, ListedCodec, NumberReader, Reader
 from discovery.space.pool import CandidatePool
+from discovery.space.rewriting import SLACK, forced_zeros, range_rules, with_values
 from discovery.space.space import SearchSpace
+
+if TYPE_CHECKING:
+    from discovery.space.stream import StreamedPool
 
 Value = object
 """A number, a category, a truth value or a molecule, as tables hold it."""
 Span = tuple[float, float]
 """Lowest and highest number of a range."""
-SLACK = 1e-9  # relative: two numbers nearer than this are the same value
 
 
 def restrict_space(
@@ -48,11 +45,12 @@ def restrict_space(
     """
     if not fixed and not without:
         return space
-    fixed = {**fixed, **_zeros(space.constraints, fixed)}
+    fixed = {**fixed, **forced_zeros(space.constraints, fixed)}
     codecs = tuple(_codec_today(codec, fixed, without.get(codec.name, ())) for codec in space.codecs)
-    rules = [rule for constraint in space.constraints for rule in _rules(constraint, fixed)]
-    gaps = [gap for codec in space.codecs if codec.name not in fixed for gap in _gaps(codec, without)]
-    rest = replace(space, codecs=codecs, constraints=(*rules, *gaps))
+    rules = [rule for constraint in space.constraints for rule in with_values(constraint, fixed)]
+    free = [codec for codec in space.codecs if codec.name not in fixed]
+    rules += [rule for codec in free for rule in range_rules(codec, without.get(codec.name, ()))]
+    rest = replace(space, codecs=codecs, constraints=tuple(rules))
     try:
         _ = rest.polytope
     except ConfigurationError as error:
@@ -68,19 +66,46 @@ def allowed_rows(
     Raises:
         NoCandidateError: If none is; says what took them.
     """
-    left, said = np.ones(len(pool), dtype=bool), []
+    left, said = is_left(pool.frame, space, fixed, without), []
     codecs = {codec.name: codec for codec in space.codecs}
     for name, value in fixed.items():
         has = is_same(pool.frame[name], value)
         said.append(f"{int(has.sum())} of {len(pool)} candidates have {name} = {category_text(value)}")
-        left &= has
     for name, values in without.items():
         gone = is_gone(pool.frame[name], values, codecs[name])
         said.append(f"{int(gone.sum())} have {name} {_spoken(values)}, which is not to be had")
-        left &= ~gone
     if not left.any():
         raise NoCandidateError(f"No candidate is left today: {'; '.join(said)}.", _known(pool, fixed))
     return left
+
+
+def is_left(
+    frame: pd.DataFrame, space: SearchSpace, fixed: Mapping[str, Value], without: Mapping[str, Sequence[Value | Span]]
+) -> np.ndarray:
+    """Say which configurations are left today. Shape `n`, bool."""
+    codecs = {codec.name: codec for codec in space.codecs}
+    left = np.ones(len(frame), dtype=bool)
+    for name, value in fixed.items():
+        left &= is_same(frame[name], value)
+    for name, values in without.items():
+        left &= ~is_gone(frame[name], values, codecs[name])
+    return left
+
+
+def restrict_candidates(
+    pool: CandidatePool | StreamedPool,
+    space: SearchSpace,
+    fixed: Mapping[str, Value],
+    without: Mapping[str, Sequence[Value | Span]],
+) -> CandidatePool | StreamedPool:
+    """Return what is left of candidates, whether they are held or streamed.
+
+    Raises:
+        NoCandidateError: If nothing is left of candidates that are held.
+    """
+    if isinstance(pool, CandidatePool):
+        return restrict_pool(pool, allowed_rows(pool, space, fixed, without))
+    return pool.restricted(lambda frame: is_left(frame, space, fixed, without))
 
 
 def restrict_pool(pool: CandidatePool, mask: np.ndarray) -> CandidatePool:
@@ -171,82 +196,6 @@ class _SomeReader:
         found = places[codes]
         rule = f"must be one of {listed(self.labels[self.keep].tolist())} today"
         return found, faults + faults_where((found < 0) & (codes >= 0), cells, rule)
-
-
-def _gaps(codec: Codec, without: Mapping[str, Sequence[Value | Span]]) -> list[Constraint]:
-    """Return what ranges of a continuous parameter come to: a new bound, or a gap within the bounds."""
-    if not isinstance(codec, ContinuousCodec):
-        return []
-    rules: list[Constraint] = []
-    for value in without.get(codec.name, ()):
-        low, high = map(float, value)  # type: ignore[call-overload]
-        if low <= codec.low and high >= codec.high:
-            raise NoCandidateError(f"Every value of {codec.name} is out today: {codec.low:g} to {codec.high:g}.")
-        if low <= codec.low:
-            rules.append(LinearConstraint(coefficients={codec.name: 1.0}, relation=">=", rhs=high))
-        elif high >= codec.high:
-            rules.append(LinearConstraint(coefficients={codec.name: 1.0}, relation="<=", rhs=low))
-        else:
-            rules.append(ExcludeConstraint(type="exclude", when={codec.name: [low, high]}))  # type: ignore[dict-item]
-    return rules
-
-
-def _rules(constraint: Constraint, fixed: Mapping[str, Value]) -> list[Constraint]:
-    """Return a constraint as it is for the parameters that are not fixed; empty where it holds whatever they are."""
-    known = {name: float(fixed[name]) for name in constraint.names if _is_number(fixed.get(name))}  # type: ignore[arg-type]
-    if not known:
-        return [constraint]
-    if isinstance(constraint, CardinalityConstraint):
-        return _fewer(constraint, known)
-    if isinstance(constraint, SimplexConstraint):
-        factors = dict.fromkeys(constraint.parameters, 1.0)
-        return _shorter(LinearConstraint(coefficients=factors, relation="==", rhs=constraint.total), known)
-    return _shorter(constraint, known) if isinstance(constraint, LinearConstraint) else [constraint]
-
-
-def _zeros(constraints: Sequence[Constraint], fixed: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the parameters that must be zero because those that are fixed are as many as may differ from it."""
-    zeros: dict[str, Value] = {}
-    for constraint in constraints:
-        if isinstance(constraint, CardinalityConstraint):
-            used = [name for name in constraint.parameters if name in fixed and abs(float(fixed[name])) > SLACK]  # type: ignore[arg-type]
-            if len(used) == constraint.max:
-                zeros |= {name: 0.0 for name in constraint.parameters if name not in fixed}
-    return zeros
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float)
-
-
-def _shorter(constraint: LinearConstraint, known: Mapping[str, float]) -> list[Constraint]:
-    """Put known values into a weighted sum."""
-    left = {name: factor for name, factor in constraint.coefficients.items() if name not in known and factor}
-    terms = [factor * known[name] for name, factor in constraint.coefficients.items() if name in known]
-    rhs = constraint.rhs - sum(terms)
-    if left:
-        return [LinearConstraint(coefficients=left, relation=constraint.relation, rhs=rhs)]
-    slack = SLACK * (sum(map(abs, terms)) + abs(constraint.rhs))
-    is_met = (constraint.relation == ">=" or rhs >= -slack) and (constraint.relation == "<=" or rhs <= slack)
-    if not is_met:
-        raise _broken(constraint, known)
-    return []
-
-
-def _fewer(constraint: CardinalityConstraint, known: Mapping[str, float]) -> list[Constraint]:
-    """Count known values; what may still differ from zero is left."""
-    used = [value for value in known.values() if abs(value) > SLACK]
-    left, n_left = [name for name in constraint.parameters if name not in known], constraint.max - len(used)
-    if n_left < 0 or any(abs(value) < constraint.least * (1 - SLACK) for value in used):
-        raise _broken(constraint, known)
-    if not left:
-        return []
-    return [constraint.model_copy(update={"parameters": tuple(left), "max": n_left})]
-
-
-def _broken(constraint: Constraint, known: Mapping[str, float]) -> NoCandidateError:
-    said = ", ".join(f"{name} = {category_text(value)}" for name, value in known.items())
-    return NoCandidateError(f"No configuration is left today: {said} breaks the constraint {constraint}.")
 
 
 def _nothing(
