@@ -15,6 +15,7 @@ from discovery.campaign.laboratories import TableExperiment
 from discovery.campaign.materials import check_mixtures
 from discovery.campaign.parameters import ContinuousParameter, DiscreteParameter
 from discovery.campaign.parts import fault, nearest
+from discovery.campaign.units import check_units
 from discovery.campaign.wants import check_wants
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def check(spec: CampaignSpec) -> None:
     check_wants(spec)
     check_context(spec)
     check_mixtures(spec.mixtures, spec.parameter_names, spec.outcome_names)
+    check_units(spec)
 
 
 def _check_elsewhere(spec: CampaignSpec) -> None:

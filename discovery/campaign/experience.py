@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Discriminator, Tag, model_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
+from discovery.campaign.parameters import Category
 from discovery.campaign.parts import Number, Part, Text, fault
 
 
@@ -44,15 +53,37 @@ class CampaignRef(Part):
 
 
 class FileRef(Part):
-    """A table of an earlier task that does not have every parameter.
+    """A table of earlier tasks that says more than its path: what was held, what its rows are about, its units.
 
     Attributes:
         file: The table.
         held: Parameters that it has no column for, and the values at which they were held.
+        task: The column whose levels are one task each; None where the whole table is one task.
+        only: The levels that are learned from; empty for all.
+        excluded: The levels that are left out, `except` in the file: what the campaign itself is about.
+        units: The unit of columns in this table, where it differs from the campaign's.
     """
 
     file: Text
     held: dict[Text, Held] | None = None
+    task: Text | None = None
+    only: tuple[Category, ...] = ()
+    excluded: tuple[Category, ...] = Field(default=(), alias="except")
+    units: dict[Text, Text] | None = None
+
+    @model_validator(mode="after")
+    def _check_levels(self) -> FileRef:
+        for key, levels in (("only", self.only), ("except", self.excluded)):
+            if levels and self.task is None:
+                raise fault(key, "must stand beside task, the column that has these levels; got none")
+        both = [level for level in self.only if level in self.excluded]
+        if both:
+            raise fault("except", f"must not hold what only asks for; got {both[0]!r}", "Remove it from one of them.")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"except" if key == "excluded" else key: value for key, value in write(self).items()}
 
 
 def _history_kind(value: Any) -> str:
@@ -68,15 +99,33 @@ HistoryRef = Annotated[
 
 
 def history_name(ref: str | FileRef | CampaignRef) -> str:
-    """Return the name of a source of history: the path of a table, or `campaign:<name>`."""
+    """Return the name of a source of history: the path of a table, `<path> [<column>=<level>]`, `campaign:<name>`."""
     if isinstance(ref, CampaignRef):
         return f"campaign:{ref.campaign}"
-    return ref if isinstance(ref, str) else ref.file
+    if isinstance(ref, str):
+        return ref
+    return ref.file if ref.task is None or len(ref.only) != 1 else f"{ref.file} [{ref.task}={ref.only[0]}]"
+
+
+def named_file(name: str) -> tuple[str, str]:
+    """Cut the name of a table of history into its path and, where it is one level of a column, ` [column=level]`."""
+    path, bracket, level = name.partition(" [") if name.endswith("]") and "=" in name else (name, "", "")
+    return path, bracket + level
 
 
 def history_file(ref: str | FileRef | CampaignRef) -> str | None:
     """Return the path of a table of history as it was given; None for a campaign of the store."""
-    return None if isinstance(ref, CampaignRef) else history_name(ref)
+    if isinstance(ref, CampaignRef):
+        return None
+    return ref if isinstance(ref, str) else ref.file
+
+
+def read_as(ref: str | FileRef | CampaignRef) -> dict[str, Any]:
+    """Return what a source of history says about how it is read: held values, or these with units and tasks."""
+    held: dict[str, Any] = held_in(ref)
+    if not isinstance(ref, FileRef) or not (ref.units or ref.task):
+        return held
+    return {"held": held, "units": ref.units or {}, "task": ref.task or "", "except": list(ref.excluded)}
 
 
 def held_in(ref: str | FileRef | CampaignRef) -> dict[str, float | str]:

@@ -70,9 +70,10 @@ class Part(BaseModel):
     @classmethod
     def _refuse_unknown_keys(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and cls.model_config.get("extra") == "forbid":
+            known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
-                if key not in cls.model_fields:
-                    raise fault(str(key), "unknown key", nearest(str(key), cls.model_fields))
+                if key not in known and key not in cls.model_fields:
+                    raise fault(str(key), "unknown key", nearest(str(key), known))
         return data
 
 
