@@ -82,8 +82,8 @@ def test_weights_and_fantasies_may_differ(drawn):
     torch.testing.assert_close(
         information(both, [1, 3]),
         torch.stack([information(one, [1, 3]), information(other, [1, 3])]),
-        atol=1e-8,
-        rtol=1e-6,
+        atol=2e-6,
+        rtol=1e-4,
     )
     silenced = Mixture(one.mean, one.sd, torch.tensor([0.0, -1e4, -1e4, -1e4], dtype=T))
     assert float(information(silenced, [1, 3]).abs().max()) < 1e-9
