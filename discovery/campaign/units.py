@@ -9,15 +9,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from discovery.campaign.parts import fault
 from discovery.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from discovery.campaign.spec import CampaignSpec
 
-Conversion = Callable[[np.ndarray], np.ndarray]
+Conversion = Callable[["np.ndarray"], "np.ndarray"]
 
 
 @cache
@@ -35,13 +35,13 @@ def conversion(source: str, target: str) -> Conversion:
         target: Unit that is wanted, such as `degC`.
 
     Returns:
-        Takes and gives an array of any shape.
+        Takes and gives an array of floats of any shape.
 
     Raises:
         ConfigurationError: If a unit is unknown, or one cannot be turned into the other.
     """
     if source.strip() == target.strip():
-        return np.asarray
+        return lambda values: values
     registry = _registry()
     start, end = _unit(source), _unit(target)
     if not registry.Quantity(1.0, start).is_compatible_with(end):
@@ -52,15 +52,18 @@ def conversion(source: str, target: str) -> Conversion:
         )
 
     def convert(values: np.ndarray) -> np.ndarray:
-        return np.asarray(registry.Quantity(np.asarray(values, dtype=np.float64), start).to(end).magnitude)
+        converted: np.ndarray = registry.Quantity(values, start).to(end).magnitude
+        return converted
 
     return convert
 
 
 def of_differences(convert: Conversion) -> Conversion:
     """Return the conversion of differences of numbers, which have no offset."""
+    import numpy as np
+
     zero, one = convert(np.array([0.0, 1.0]))
-    return lambda values: np.asarray(values, dtype=np.float64) * (one - zero)
+    return lambda values: values * (one - zero)
 
 
 def _unit(text: str) -> Any:
