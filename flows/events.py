@@ -15,7 +15,6 @@ from uuid import UUID
 
 from discovery.session.happenings import PROPOSALS_DECIDED, RESULTS_INGESTED, REVIEW_WAITING
 from discovery.session.leases import lease_name
-from discovery.store.leases import process_owner
 from flows.wake import CAMPAIGN, DECIDE, wake
 
 if TYPE_CHECKING:
@@ -56,8 +55,9 @@ def tell_events(store: Store) -> int:
             _send([as_event(row) for _, row in told.iterrows()])
             store.mark_sent(told["event_key"].tolist())
             n_told += len(told)
-        for campaign, flow, key in wanted(rows):
-            if not (flow == CAMPAIGN and store.lease_owner(lease_name(campaign)) == process_owner()):
+        for campaign, flow, key, owner in wanted(rows):
+            is_its_own = flow == CAMPAIGN and bool(owner) and store.lease_owner(lease_name(campaign)) == owner
+            if not is_its_own:
                 wake(campaign, flow=flow, key=key)
     except httpx.HTTPError as error:
         log.warning("The Prefect server must accept events; got %s. They are told the next time.", error)
@@ -85,11 +85,15 @@ def as_event(row: pd.Series) -> Event:
     )
 
 
-def wanted(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Say which deployments events wake: campaign, flow and the key of the last event that asks for it."""
+def wanted(rows: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Say which deployments events wake: campaign, flow, and key and owner of the last event that asks for it.
+
+    Whoever runs a campaign and wrote the event itself need not be woken, whoever tells it: campaigns of one store tell
+    each other's events.
+    """
     rows = rows.assign(flow=rows["name"].map(WOKEN_BY)).dropna(subset=["flow"])
     for _, row in rows.drop_duplicates(["campaign", "flow"], keep="last").iterrows():
-        yield row["campaign"], row["flow"], row["event_key"]
+        yield row["campaign"], row["flow"], row["event_key"], row["owner"]
 
 
 def _send(events: list[Event]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from discovery.store.base import StorePart, digest
 from discovery.store.codec import to_json
+from discovery.store.leases import process_owner
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,18 +34,20 @@ class Outbox(StorePart):
         """
         key = digest("event", campaign, name, *what)
         self._execute(
-            """INSERT INTO outbox VALUES ($key, $campaign, $name, $payload, now(), NULL) ON CONFLICT DO NOTHING""",
+            """INSERT INTO outbox VALUES ($key, $campaign, $name, $payload, now(), NULL, $owner)
+               ON CONFLICT DO NOTHING""",
             key=key,
             campaign=campaign,
             name=name,
             payload=to_json(payload),
+            owner=process_owner(),
         )
         return key
 
     def unsent_events(self) -> pd.DataFrame:
-        """Return events that nobody has told yet, oldest first: event_key, campaign, name, payload, created_at."""
+        """Return untold events, oldest first: event_key, campaign, name, payload, created_at, owner (who wrote it)."""
         return self._frame(
-            """SELECT event_key, campaign, name, payload, created_at FROM outbox
+            """SELECT event_key, campaign, name, payload, created_at, owner FROM outbox
                WHERE sent_at IS NULL ORDER BY created_at, event_key"""
         )
 

@@ -114,6 +114,23 @@ def test_a_run_does_not_wake_itself(store, listener):
     assert listener.asked == ["/api/deployments/name/decide/other"]
 
 
+def test_neither_does_whoever_tells_for_it(store, listener):
+    """Campaigns of one store tell each other's events; a run that is at work elsewhere is left in peace."""
+    with store.database.transaction() as connection:
+        connection.execute("UPDATE outbox SET owner = 'elsewhere:7' WHERE campaign = 'lab'")
+    with store.lease(lease_name("lab"), "elsewhere:7"):
+        tell_events(store)
+    assert listener.asked == ["/api/deployments/name/decide/other"]
+
+
+@pytest.mark.parametrize("holder", ["elsewhere:7", None])
+def test_a_run_is_woken_for_what_others_did(store, listener, holder):
+    """Results that a command took in wake the campaign: one at work may be past its last look."""
+    with store.lease(lease_name("lab" if holder else "nobody"), holder):
+        tell_events(store)
+    assert "/api/deployments/name/campaign/lab" in listener.asked
+
+
 def test_a_server_that_refuses_is_told_the_next_time(store, listener, caplog):
     """What the server did not accept is kept, said in one warning, and told when it answers again."""
     listener.status = 400
@@ -159,4 +176,4 @@ def test_only_what_somebody_waits_for_wakes(tmp_path):
     store = Store(tmp_path / "lab.duckdb")
     store.add_event("lab", CAMPAIGN_STUCK, {}, 1)
     keys = [store.add_event("lab", name, {}, 1) for name in (RESULTS_INGESTED, PROPOSALS_DECIDED)]
-    assert list(wanted(store.unsent_events())) == [("lab", "campaign", keys[-1])]
+    assert list(wanted(store.unsent_events())) == [("lab", "campaign", keys[-1], process_owner())]
