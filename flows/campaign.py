@@ -6,7 +6,7 @@ ingested, nothing that was recorded is done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ from flows.meta_train import meta_train
 from flows.propose import propose
 from flows.refine import refine
 from flows.review import review
-from flows.steps import opened, run_name
+from flows.steps import Given, Without, opened, run_name
 
 FINISHED, WAITING, PAUSED, STUCK = "finished", "waiting", "paused", "stuck"
 PARTS: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
@@ -46,6 +46,8 @@ class RunOptions:
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
         go_on: Whether to go on even where `stop.min_gain` advises to stop.
+        given: Values that are given today, by parameter.
+        without: Values that are not to be had today, by parameter.
     """
 
     file: str
@@ -53,6 +55,8 @@ class RunOptions:
     auto_approve: bool = False
     device: str = "auto"
     go_on: bool = False
+    given: Given = None
+    without: Without = None
 
     def is_over(self, progress: CampaignProgress) -> bool:
         """Say whether a campaign has ended, as far as this run is concerned."""
@@ -87,6 +91,8 @@ def campaign(
     auto_approve: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     go_on: bool = False,
+    given: Given = None,
+    without: Without = None,
 ) -> CampaignOutcome:
     """Run a campaign until it ends, people are needed, or enough cycles were made.
 
@@ -97,12 +103,15 @@ def campaign(
         auto_approve: Whether to approve even where the campaign file asks for a person.
         device: `auto`, `cpu` or `cuda`.
         go_on: Whether to go on even where `stop.min_gain` advises to stop.
+        given: Values that are given today, by parameter; the same for all cycles of this run.
+        without: Values that are not to be had today, by parameter; a range is text such as `90..110`.
 
     Raises:
+        InputError: If a context parameter is not given, or a name or value of today is unknown.
         LeaseError: If another process runs this campaign.
     """
     asked = 1 if cycles == 0 and is_scheduled() else cycles
-    one, options = opened(file, device), RunOptions(file, asked, auto_approve, device, go_on)
+    one, options = opened(file, device), RunOptions(file, asked, auto_approve, device, go_on, given, without)
     with running(one.store, one.name) as check, tags(TAG, one.name), temporary_settings(PARTS):
         is_new = not options.is_over(one.progress())
         if is_new:
@@ -157,9 +166,11 @@ def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcom
         if not before.n_open:
             if n_cycles == options.cycles:
                 return CampaignOutcome(PAUSED, n_cycles, "", f"discovery run {options.file}")
+            if missing := [name for name in one.spec.context_names if name not in (options.given or {})]:
+                return CampaignOutcome(WAITING, n_cycles, *_unsaid(missing, options.file))
             if not _propose(options, before.cycle + 1):
                 ended = one.progress()
-                why = ended.reason if ended.is_finished else "No candidate is left to propose."
+                why = ended.reason if ended.is_finished else _why_nothing(options)
                 return CampaignOutcome(FINISHED, n_cycles, why, _overrule(options, ended))
             n_cycles += 1
         n_added, waiting = _carry_out(options, one.progress().cycle)
@@ -173,7 +184,19 @@ def run_cycles(options: RunOptions, check: Callable[[], None]) -> CampaignOutcom
 def _propose(options: RunOptions, cycle: int) -> bool:
     """Adapt and propose; say whether there was anything to propose."""
     adapt(options.file, cycle, options.device)
-    return bool(propose(options.file, cycle, options.device, options.go_on))
+    return bool(propose(options.file, cycle, options.device, options.go_on, options.given, options.without))
+
+
+def _unsaid(missing: Sequence[str], file: str) -> tuple[str, str]:
+    """Say which values are awaited of people before anything is proposed, and the command that gives them."""
+    flags = " ".join(f"--given {name}=VALUE" for name in missing)
+    return f"{' and '.join(missing)} must be given to propose.", f"discovery run {file} {flags}"
+
+
+def _why_nothing(options: RunOptions) -> str:
+    """Say why nothing was proposed although the campaign has not ended."""
+    today = " with what is given and not to be had today" if options.given or options.without else ""
+    return f"No candidate is left to propose{today}."
 
 
 def _overrule(options: RunOptions, ended: CampaignProgress) -> str:

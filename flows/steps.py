@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from discovery.store import IngestReport, TrialRow
 
 LOCK_RETRIES, LOCK_PAUSE_S = 5, 10
+Given = dict[str, str | float] | None
+"""Values that are given today, by parameter."""
+Without = dict[str, list[str | float]] | None
+"""Values that are not to be had today, by parameter; a range is text such as `90..110`."""
 
 
 def opened(file: str, device: str = "auto") -> Campaign:
@@ -81,9 +85,9 @@ def adapt_step(file: str, device: str) -> BeliefSummary:
 
 
 @task(name="ask", cache_policy=NO_CACHE)
-def ask_step(file: str, device: str, go_on: bool = False) -> pd.DataFrame:
+def ask_step(file: str, device: str, go_on: bool = False, given: Given = None, without: Without = None) -> pd.DataFrame:
     """Propose the next experiments and store them."""
-    return opened(file, device).ask(go_on=go_on)
+    return opened(file, device).ask(go_on=go_on, given=given, without=without)
 
 
 @task(name="review pending", cache_policy=NO_CACHE)

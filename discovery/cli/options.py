@@ -40,6 +40,14 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress and logs, also where no one watches.")]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where models live.")]
 GoOn = Annotated[bool, typer.Option("--continue", help="Go on although stop.min_gain advises to stop.")]
+GivenOption = Annotated[
+    list[str] | None,
+    typer.Option("--given", metavar="NAME=VALUE", help="A value that is given today, and not chosen; repeat it."),
+]
+WithoutOption = Annotated[
+    list[str] | None,
+    typer.Option("--without", metavar="NAME=VALUE", help="What is not to be had today, also 90..110; repeat it."),
+]
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -76,6 +84,34 @@ def words(text: str, option: str) -> list[str]:
     if not found or len(set(found)) < len(found):
         raise typer.BadParameter(f"must name at least one, each once; got {text!r}", param_hint=option)
     return found
+
+
+def pairs(items: Collection[str] | None, option: str) -> dict[str, list[str]]:
+    """Read `name=value` of an option that may be repeated: the values by name.
+
+    Raises:
+        typer.BadParameter: If one is not of that form.
+    """
+    found: dict[str, list[str]] = {}
+    for item in items or ():
+        name, _, value = item.partition("=")
+        if not name.strip() or not value.strip():
+            raise typer.BadParameter(f"must be NAME=VALUE; got {item!r}", param_hint=option)
+        found.setdefault(name.strip(), []).append(value.strip())
+    return found
+
+
+def given_values(items: Collection[str] | None) -> dict[str, str]:
+    """Read `--given name=value`: one value by name.
+
+    Raises:
+        typer.BadParameter: If one is not of that form, or a name is given twice.
+    """
+    found = pairs(items, "--given")
+    for name, values in found.items():
+        if len(values) > 1:
+            raise typer.BadParameter(f"{name} must be given once; got {' and '.join(values)}", param_hint="--given")
+    return {name: values[0] for name, values in found.items()}
 
 
 def method_names(text: str, known: Collection[str]) -> list[str]:

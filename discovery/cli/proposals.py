@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, StoreOption, Verbose
+from discovery.cli.options import (
+    Device,
+    DeviceOption,
+    FileArgument,
+    GivenOption,
+    GoOn,
+    JsonFlag,
+    StoreOption,
+    Verbose,
+    WithoutOption,
+    given_values,
+    pairs,
+)
 from discovery.cli.output import note, of_steps, print_json, progress_bar, records, say
 from discovery.cli.server import tell_server
 from discovery.cli.sheets import check_sheet, write_proposals
@@ -34,6 +46,8 @@ def propose(
     csv: Annotated[
         Path | None, typer.Option("--sheet", "--csv", metavar="FILE", help="Write a sheet to fill in: .csv or .xlsx.")
     ] = None,
+    given: GivenOption = None,
+    without: WithoutOption = None,
     carry_on: GoOn = False,
     device: DeviceOption = Device.AUTO,
     as_json: JsonFlag = False,
@@ -41,8 +55,9 @@ def propose(
 ) -> None:
     """Propose the next experiments and store them.
 
-    Meta-trains first where that was not done yet.
+    Meta-trains first where that was not done yet. What holds today only is said with --given and --without.
     """
+    is_given, is_out = given_values(given), pairs(without, "--without")
     from discovery.errors import StopAdvisedError
     from discovery.session import Campaign
     from discovery.session.leases import running
@@ -50,11 +65,12 @@ def propose(
     campaign = Campaign.open(file, device=device)
     if csv is not None:
         check_sheet(campaign, csv)
+    campaign.today(is_given, is_out)  # a fault is told before anything is trained
     try:
         with running(campaign.store, campaign.name):  # whoever is refused hears it before it has trained for minutes
             with progress_bar(verbose) as progress:
                 campaign.meta_train(of_steps(progress))
-            proposals = campaign.ask(n, go_on=carry_on)
+            proposals = campaign.ask(n, go_on=carry_on, given=is_given, without=is_out)
     except StopAdvisedError as advice:
         _show_advice(advice, file, as_json)
         return

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from discovery.cli.options import Device, DeviceOption, FileArgument, GoOn, JsonFlag, Verbose
+from discovery.cli.options import (
+    Device,
+    DeviceOption,
+    FileArgument,
+    GivenOption,
+    GoOn,
+    JsonFlag,
+    Verbose,
+    WithoutOption,
+    given_values,
+    pairs,
+)
 from discovery.cli.output import note, of_steps, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -53,6 +64,8 @@ def run(
     file: FileArgument,
     cycles: Annotated[int | None, typer.Option("--cycles", min=1, help="Propose at most so many cycles.")] = None,
     auto_approve: Annotated[bool, typer.Option("--auto-approve", help="Ask nobody, whatever the file says.")] = False,
+    given: GivenOption = None,
+    without: WithoutOption = None,
     go_on: GoOn = False,
     out_dir: Annotated[
         Path | None, typer.Option("--out-dir", metavar="FOLDER", help="Write report.html and the tables there.")
@@ -65,13 +78,17 @@ def run(
 
     Meta-trains, then goes through cycles until the campaign ends, a person is needed, or --cycles are done. What was
     cut off, by whatever, goes on where it stopped. Set PREFECT_API_URL to see the runs on a Prefect server; otherwise
-    a private one runs as long as the command.
+    a private one runs as long as the command. What --given and --without say holds for all cycles of the run.
     """
+    today = given_values(given), pairs(without, "--without")
     from discovery.session import Campaign
 
     campaign = Campaign.open(file, device=device)
+    if any(today):
+        campaign.today(*today)  # a fault is told before a server starts
     try:
-        outcome = _run_flow(campaign, (str(file.resolve()), cycles, auto_approve, campaign.device, go_on), verbose)
+        arguments = (str(file.resolve()), cycles, auto_approve, campaign.device, go_on, *today)
+        outcome = _run_flow(campaign, arguments, verbose)
     except KeyboardInterrupt:
         note(f"Stopped. What was recorded stays. Go on: discovery run {file}")
         raise

@@ -53,6 +53,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
     from discovery.review.experience import experience_sentences, judge_experience
     from discovery.session.stopping import read_gains
+    from discovery.session.today import Today
 
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
@@ -70,6 +71,8 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "expected_gain": gains[-1].per_experiment if gains else None,
         "min_gain": campaign.spec.stop.min_gain,
         "n_corrections": len(campaign.corrections()),
+        "today": Today.of_cycle(campaign.store.metrics(campaign.name), progress.cycle).sentence(campaign.spec),
+        "context": campaign.spec.context_names,
     }
 
 
@@ -98,6 +101,8 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "ended_by": "",
         "min_gain": spec.stop.min_gain,
         "n_corrections": 0,
+        "today": "",
+        "context": spec.context_names,
     }
 
 
@@ -114,6 +119,8 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
         lines.append(
             f"Best {facts['outcome']}: {number(y)}{unit}, at experiment {facts['best']['position']} ({where})."
         )
+    if facts["today"]:
+        lines.append(f"The last proposals: {facts['today']}")
     if facts["weights"]:
         lines.append(_weights_line(facts))
     if facts["n_corrections"]:
@@ -129,7 +136,8 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     if facts["n_waiting"]:
         lines.append(f"{counted(facts['n_waiting'], 'proposal')} to be decided: discovery review {file}")
     elif not facts["is_finished"]:
-        lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}")
+        flags = "" if facts["n_open"] else "".join(f" --given {name}=VALUE" for name in facts["context"])
+        lines.append(f"Go on: {go_on(file, facts['is_manual'], facts['n_open'])}{flags}")
     return lines
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from discovery.session.base import CampaignPart
 from discovery.session.changes import CHANGED
 from discovery.session.happenings import note_decided, note_waiting
 from discovery.session.records import Decision, DecisionReport, ReviewReport
+from discovery.session.today import Today
 from discovery.store.proposals import AUTO
 
 if TYPE_CHECKING:
@@ -163,7 +165,8 @@ class Reviewing(CampaignPart):
         """
         with self.store.transaction():
             proposal, measured = self._proposal(proposal_id), self._usable()
-        return make_card(proposal, measured, self.spec, self.space)
+            today = Today.of_cycle(self.store.metrics(self.name), proposal.cycle)
+        return replace(make_card(proposal, measured, self.spec, self.space), today=today.sentence(self.spec))
 
     def _decide(self, verdict: Verdict, reviewer: str) -> ProposalRow:
         """Check a verdict against the campaign as it is now, and write it."""

@@ -159,7 +159,7 @@ def test_the_form_on_the_server_says_what_each_parameter_is(client, write):
     """The schema that the pages make their form of has a description for each."""
     made = deployed(write(name="described", store="described.duckdb"))["campaign/described"].deployment_id
     shown = client.read_deployment(made).parameter_openapi_schema["properties"]
-    assert set(shown) == {"file", "cycles", "auto_approve", "device", "go_on"}
+    assert set(shown) == {"file", "cycles", "auto_approve", "device", "go_on", "given", "without"}
     assert all(each["description"] for each in shown.values())
 
 
