@@ -9,10 +9,12 @@ import torch
 from discovery.acquisition.aims import Aim, Limit, Want, acquisition_over
 from discovery.acquisition.mixture import believed_best
 from discovery.acquisition.pool import Search, acquisition_for, choose_from_pool
-from discovery.belief.belief import Belief
+from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import ConfigurationError, NotSupportedError
-from discovery.meta.learner import Support
+from discovery.meta.learner import Setting, Support
+from discovery.meta.meta_gp import MetaGP
+from discovery.meta.scale import OutcomeScale
 
 T = torch.float64
 SEARCH = Search("log_ei", 1.0, 0)
@@ -152,16 +154,20 @@ def test_what_runs_already_is_worth_less(beliefs, points, name):
     assert float(lost[best]) > max(0.8 * float(lost.max()), 0.1 * float(before[best].exp()))
 
 
-def test_failures_are_avoided(hypotheses, beliefs, space, points):
+def test_failures_are_avoided(beliefs, space, points):
     """Where experiments failed the value falls, by the probability of success."""
+    cold = MetaGP.meta_train(None, Setting("no_transfer", space, OutcomeScale(0.5, 0.25, "range")))
     X = space.sample(30, np.random.default_rng(8))
-    success = Belief.adapt(hypotheses[:1], _support(X, 50.0 * (X[:, 3] < 0.5)))
+    hypothesis = Hypothesis("no_transfer", 1.0, MetaGP.load(cold), cold.checkpoint_id)
+    success = Belief.adapt([hypothesis], _support(X, 1.0 * (X[:, 3] < 0.5)))
     known = replace(beliefs, feasible=success)
     free = Aim((HIGH,))
     values = acquisition_over(free, known, SEARCH, NONE)
     alone = acquisition_over(
         replace(free, log_cost=lambda X: torch.zeros(len(X), dtype=X.dtype)), beliefs, SEARCH, NONE
     )
+    held = values.log_feasible(points).exp()
+    assert float(held[points[:, 3] < 0.3].min()) > 0.8 and float(held[points[:, 3] > 0.7].max()) < 0.5
     torch.testing.assert_close(values(points[:, None, :]), alone(points[:, None, :]) + values.log_feasible(points))
 
 

@@ -53,8 +53,10 @@ def test_no_limits_are_nothing():
     assert log_feasible((), {}) is None
 
 
-def test_success_is_likelier_where_it_was_seen():
-    """A latent of one is a likely success, a half an even chance, zero an unlikely one."""
-    mean = torch.tensor([[1.0], [0.5], [0.0]], dtype=T)
-    found = log_success(Mixture(mean, torch.full_like(mean, 0.3), torch.zeros(1, dtype=T))).exp()
-    assert float(found[0]) > 0.8 and float(found[1]) == pytest.approx(0.5, abs=0.05) and float(found[2]) < 0.2
+def test_the_mean_of_successes_is_their_probability():
+    """A mean of 0.3 is 30 %; beyond 0 and 1 a trace is left, and the hopeless are told apart."""
+    mean = torch.tensor([[1.2], [0.3], [0.0], [-0.5]], dtype=T, requires_grad=True)
+    found = log_success(Mixture(mean, torch.full_like(mean, 0.3), torch.zeros(1, dtype=T)))
+    assert found.detach().exp().tolist() == pytest.approx([0.99, 0.3, 0.01 * math.exp(-0.01), 0.01 * math.exp(-0.51)])
+    slope = torch.autograd.grad(found.sum(), mean)[0][:, 0]
+    assert slope[0] == 0 and bool((slope[1:] > 0).all())
