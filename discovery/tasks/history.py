@@ -32,6 +32,7 @@ from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read
 from discovery.ingest.checks import IDS
 from discovery.space import AlignedSpace, align
 from discovery.tasks.columns import complete, whole_mixtures
+from discovery.tasks.history_files import by_task, read_file, rows_of_no_task
 from discovery.tasks.lift import encode_aligned
 from discovery.tasks.task import Task, TaskBatch
 
@@ -78,6 +79,8 @@ def read_history(
     spec: CampaignSpec,
     space: SearchSpace,
     store: MeasurementSource | None = None,
+    *,
+    is_optional: bool = False,
 ) -> HistoryTasks:
     """Read earlier measurements as tasks of a space, which is widened where they do not fit in.
 
@@ -89,6 +92,7 @@ def read_history(
         spec: The campaign that learns from them.
         space: Its search space.
         store: Where earlier campaigns are kept; needed only if `refs` names one.
+        is_optional: Whether sources without the objective's column are left out; else they are refused.
 
     Returns:
         The tasks in the order of `refs`, and the rows that were left out.
@@ -104,19 +108,27 @@ def read_history(
         "outcome_constraints": (),
     }
     wanted = spec.model_copy(update=only)  # history needs the objective's outcome and no other
-    refs = tuple(refs)
-    raw = complete({history_name(ref): (_read(ref, spec, store), held_in(ref)) for ref in refs}, spec)
-    tables = [path for ref in refs if (path := history_file(ref)) is not None]
+    dropped = rows_of_no_task(refs := tuple(refs), spec)
+    refs = by_task(refs, spec)
+    found = {history_name(ref): (_read(ref, spec, store), held_in(ref)) for ref in refs}
+    if is_optional:
+        found = {name: pair for name, pair in found.items() if spec.objective.name in pair[0].frame}
+    raw = complete(found, spec)
+    tables = [history_name(ref) for ref in refs if not isinstance(ref, CampaignRef) and history_name(ref) in raw]
     aligned = align(spec, space, [rows.frame for rows in raw.values()], spec.experience.held or {}) if raw else None
     checked = {n: check_rows(rows, wanted, aligned.union if aligned else space) for n, rows in raw.items()}
     checked = {n: whole_mixtures(rows, spec) for n, rows in checked.items()}
-    used = {*(aligned.union if aligned else space).names, *_outcome_columns(spec), *IDS}
+    used = {*(aligned.union if aligned else space).names, *_outcome_columns(spec), *IDS, *_task_columns(refs)}
     return HistoryTasks(
         tasks=tuple(_task(name, rows, spec, aligned or space) for name, rows in checked.items() if len(rows.frame)),
-        dropped={name: rows.rejected for name, rows in checked.items() if rows.rejected},
+        dropped=dropped | {name: rows.rejected for name, rows in checked.items() if rows.rejected},
         differences=aligned.differences if aligned else (),
         unused=tuple(sorted({str(name) for path in tables for name in raw[path].frame} - used)),
     )
+
+
+def _task_columns(refs: Iterable[str | FileRef | CampaignRef]) -> set[str]:
+    return {ref.task for ref in refs if isinstance(ref, FileRef) and ref.task is not None}
 
 
 def _outcome_columns(spec: CampaignSpec) -> set[str]:
@@ -139,14 +151,14 @@ def _read(ref: str | FileRef | CampaignRef, spec: CampaignSpec, store: Measureme
             )
         return dataclasses.replace(read_rows(store.measurements(ref.campaign)), source=history_name(ref))
     own = [spec.candidates, spec.experiment.path if isinstance(spec.experiment, TableExperiment) else None]
-    name = history_name(ref)
+    name = history_file(ref) or ""
     path = spec.resolve(name).resolve()
     if path in [spec.resolve(name).resolve() for name in own if name is not None]:
         raise ConfigurationError(
             f"experience.history must not hold the campaign's own measurements; got {name}.",
             "It is the file of the candidates or of the experiment; remove it.",
         )
-    return read_rows(path)
+    return read_file(ref, spec)
 
 
 def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace | AlignedSpace) -> Task:
