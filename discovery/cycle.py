@@ -7,27 +7,28 @@ same drafts. Next in the tour: `discovery.review`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from discovery.acquisition.batches import choose_batch, is_large
 from discovery.acquisition.continuous import choose_in_space, is_near
+from discovery.acquisition.insurance import who_chooses
 from discovery.acquisition.pool import Choice, Search, choose_from_pool
+from discovery.acquisition.streamed import screened
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
 from discovery.errors import NoCandidateError
 from discovery.meta.learner import Support
 from discovery.seeds import derive
+from discovery.space.stream import StreamedPool
 
 if TYPE_CHECKING:
     from discovery.space import CandidatePool, SearchSpace
-
-INSURED_EVERY = 4  # of so many experiments one is chosen without experience, until experience has proved itself
-
 
 @dataclass(frozen=True)
 class Observations:
@@ -95,6 +96,8 @@ class ProposalDraft:
         is_exploring: Whether the belief's mean is not above the best outcome so far: chosen to learn.
         n_measurements: Number of measurements seen.
         seed: Seed it can be replayed with.
+        others: What every hypothesis says about each further outcome, raw units.
+        numbers: What else speaks for or against it, by name, such as `experiment_cost`.
     """
 
     configuration: dict[str, object]
@@ -111,15 +114,18 @@ class ProposalDraft:
     is_exploring: bool
     n_measurements: int
     seed: int
+    others: Mapping[str, tuple[HypothesisPrediction, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CycleResult:
-    """What one pass gives back."""
+    """What one pass gives back: drafts, and where the beliefs stand in the first objective's and in other outcomes."""
 
     drafts: tuple[ProposalDraft, ...]
     belief: BeliefSummary
     seconds: float
+    others: Mapping[str, BeliefSummary] = field(default_factory=dict)
 
 
 def adapt(hypotheses: Sequence[Hypothesis], observed: Observations) -> Belief:
@@ -136,7 +142,7 @@ def adapt(hypotheses: Sequence[Hypothesis], observed: Observations) -> Belief:
 
 def run_cycle(
     space: SearchSpace,
-    pool: CandidatePool | None,
+    pool: CandidatePool | StreamedPool | None,
     hypotheses: Sequence[Hypothesis],
     observed: Observations,
     request: CycleRequest,
@@ -146,7 +152,7 @@ def run_cycle(
 
     Args:
         space: The search space.
-        pool: The finite pool, or None for a space that is searched freely.
+        pool: The finite pool, streamed where it is large, or None for a space that is searched freely.
         hypotheses: The competing hypotheses.
         observed: What has been measured.
         request: How many, by what, excluding what.
@@ -162,19 +168,30 @@ def run_cycle(
     belief = adapt(hypotheses, observed)
     sign = 1.0 if request.goal == "maximize" else -1.0
     search = Search(request.acquisition, sign, derive(request.seed, "cycle", request.cycle, len(observed.y)))
-    X = None
-    if pool is not None:
-        X = pool_with_features(pool, hypotheses) if pool_inputs is None else pool_inputs
-    choices = _choose(space, pool, X, belief, observed, request, search)
+    n_before = len(observed.y) + (0 if request.pending_X is None else len(request.pending_X))
+    turns, X = who_chooses(belief, n_before, request.n), pool_inputs
+    if isinstance(pool, StreamedPool):
+        pool, X, search = screened(pool, turns, search, featured_by(hypotheses), frozenset(_taken(observed, request)))
+    elif pool is not None and X is None:
+        X = pool_with_features(pool, hypotheses)
+    choices = _choose(space, pool, X, turns, observed, request, search)
     drafts = _drafts(space, pool, belief, choices, search)
     return CycleResult(drafts, belief.summary(), time.perf_counter() - started)
 
 
 def pool_with_features(pool: CandidatePool, hypotheses: Sequence[Hypothesis]) -> torch.Tensor:
     """Append every hypothesis's features to a pool; they depend on no measurement. Shape `n x (d + j_1 + ...)`."""
-    device = hypotheses[0].learner.device
-    X = torch.as_tensor(pool.X, dtype=torch.float64, device=device)
-    return torch.cat([X, *(hypothesis.learner.features(X) for hypothesis in hypotheses)], dim=-1)
+    return featured_by(hypotheses)(pool.X)
+
+
+def featured_by(hypotheses: Sequence[Hypothesis]) -> Callable[[np.ndarray], torch.Tensor]:
+    """Return what appends every hypothesis's features to configurations. Shape `n x d` to `n x (d + j_1 + ...)`."""
+
+    def featured(rows: np.ndarray) -> torch.Tensor:
+        X = torch.as_tensor(rows, dtype=torch.float64, device=hypotheses[0].learner.device)
+        return torch.cat([X, *(hypothesis.learner.features(X) for hypothesis in hypotheses)], dim=-1)
+
+    return featured
 
 
 def _taken(observed: Observations, request: CycleRequest) -> set[str]:
@@ -191,37 +208,24 @@ def _pending(space: SearchSpace, belief: Belief, request: CycleRequest) -> torch
     return torch.as_tensor(pending, dtype=torch.float64, device=belief.steps.device)
 
 
-def is_insured(belief: Belief, position: int) -> bool:
-    """Say whether an experiment is chosen as if there were no experience.
-
-    Likelihood does not see what misleading experience does to the search: it can foresee the outcomes of bad regions
-    well and never look elsewhere. So until experience has foreseen this task's measurements clearly better than no
-    transfer does, every few experiments are chosen without it. Experiments before the first measurement are not.
-
-    Args:
-        belief: The belief over real measurements.
-        position: Number of experiments chosen before, measured or not.
-    """
-    return position % INSURED_EVERY == INSURED_EVERY - 1 and not belief.is_proved
-
-
 def _choose(
     space: SearchSpace,
     pool: CandidatePool | None,
     X: torch.Tensor | None,
-    belief: Belief,
+    turns: Sequence[Belief],
     observed: Observations,
     request: CycleRequest,
     search: Search,
 ) -> list[Choice]:
     """Choose a batch: stretches of it by the belief, and single experiments by somebody who trusts no experience."""
-    pending = _pending(space, belief, request)
-    before = len(observed.y) + len(pending)
-    turns = [is_insured(belief, before + i) for i in range(request.n)]
+    pending = _pending(space, turns[0], request)
     allowed = None if pool is None else _allowed(pool, observed, request)
+    if X is not None and allowed is not None and is_large(request.n, search, turns):
+        return choose_batch(turns, X, allowed, search, pending)
     choices: list[Choice] = []
-    for is_doubtful, stretch in groupby(turns):
-        own, n = belief.doubting() if is_doubtful else belief, len(list(stretch))
+    for _, stretch in groupby(turns, key=id):
+        own, *others = stretch
+        n = 1 + len(others)
         try:
             if X is not None and allowed is not None:
                 found = choose_from_pool(own, X, allowed, n, search, pending)

@@ -49,7 +49,7 @@ class Objective(Part):
 
     Attributes:
         name: The outcome.
-        goal: `maximize`, `minimize`, `match` a target or a window, or find as many `hits` beyond a threshold as possible.
+        goal: `maximize`, `minimize`, `match` a target or a window, or find many `hits` beyond a threshold.
         target: The value to match, or None.
         window: The lowest and highest value that match, or None.
         threshold: Where a hit begins, or None.

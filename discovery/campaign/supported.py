@@ -10,6 +10,7 @@ from discovery.campaign.parts import nearest
 from discovery.campaign.spec import CampaignSpec
 from discovery.errors import NotSupportedError
 
+MOST_TRADED = 4  # objectives of a front; its boxes grow fast with their number
 HYPOTHESES = ("no_transfer", "history", "deep_kernel", "pretrained")  # and one per simulator
 
 
@@ -32,6 +33,12 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
     if spec.acquisition.name != "log_ei" and not spec.is_plain:
         what = f"acquisition function {spec.acquisition.name} for more than one outcome that is high or low is"
         yield "acquisition.name", what, "Leave it at log_ei: every goal has a function of its own."
+    is_front = spec.combine == "pareto" and len(spec.objectives) > 1
+    if is_front and len(spec.objectives) > MOST_TRADED:
+        yield "objectives", f"a front of {len(spec.objectives)} objectives is", "Use `combine: desirability`."
+    for i, objective in enumerate(spec.objectives if is_front else ()):
+        if objective.goal == "hits":
+            yield f"objectives[{i}].goal", "hits on a front with other objectives is", "Use `combine: desirability`."
     if any(limit.relation == "==" for limit in spec.outcome_constraints):
         yield "outcome_constraints", "equality of outcomes is", "Write two inequalities, with a tolerance."
     for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):

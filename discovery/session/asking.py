@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from discovery.errors import NoCandidateError
-from discovery.seeds import rng
+from discovery.session.batches import carry_out_plan
 from discovery.session.proposals import ProposalBook, is_representable
-from discovery.space import CandidatePool
+from discovery.session.today import Today
 
 if TYPE_CHECKING:
+    from discovery.aimed_cycle import Arena, Results
     from discovery.belief.belief import Hypothesis
     from discovery.campaign import CampaignSpec
     from discovery.cycle import CycleRequest, CycleResult, Observations, ProposalDraft
-    from discovery.space import SearchSpace
-
-RANDOM = "random"
-"""The acquisition function of random starts, and who argues for them."""
+    from discovery.space import CandidatePool, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,12 @@ class AskPlan:
         pending_X: Encoded configurations under way, one tuple each.
         excluded_keys: Configurations that may not be proposed.
         spec_hash: The campaign file as it was.
+        seen: Positions of the measurements that counted, by outcome, where several outcomes have to be foreseen.
+        given: Value by parameter that was given, and not chosen.
+        without: Values and ranges by parameter that were not to be had.
+        shared: Parameters that have one value in all proposals.
+        changeover: What it costs to change a parameter from one experiment to the next.
+        is_plain: Whether the most, or the least, of one outcome is wanted.
     """
 
     n: int
@@ -58,6 +60,12 @@ class AskPlan:
     pending_X: tuple[tuple[float, ...], ...]
     excluded_keys: tuple[str, ...]
     spec_hash: str
+    seen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    without: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    changeover: Mapping[str, float] = field(default_factory=dict)
+    is_plain: bool = True
 
     @classmethod
     def make(cls, spec: CampaignSpec, space: SearchSpace, book: ProposalBook, n_seen: int, n: int) -> AskPlan:
@@ -83,7 +91,15 @@ class AskPlan:
             pending_X=tuple(tuple(row) for row in space.encode(under_way).tolist()),
             excluded_keys=book.excluded_keys,
             spec_hash=spec.spec_hash,
+            shared=tuple(spec.shared_names),
+            changeover=dict(spec.acquisition.changeover),
+            is_plain=spec.is_plain,
         )
+
+    @property
+    def today(self) -> Today:
+        """What was given, and what was not to be had."""
+        return Today.from_plan(self.given, self.without)
 
     def to_detail(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
@@ -95,6 +111,8 @@ class AskPlan:
         stored: dict[str, Any] = json.loads(text)
         stored["pending_X"] = tuple(tuple(map(float, row)) for row in stored["pending_X"])
         stored["excluded_keys"] = tuple(stored["excluded_keys"])
+        stored["seen"] = {name: tuple(positions) for name, positions in stored.get("seen", {}).items()}
+        stored["shared"] = tuple(stored.get("shared", ()))
         return cls(**stored)
 
     def request(self, n: int, also: Sequence[ProposalDraft] = ()) -> CycleRequest:
@@ -121,7 +139,7 @@ def propose(
     hypotheses: Sequence[Hypothesis],
     observed: Observations,
 ) -> CycleResult:
-    """Carry out a plan: random starts first where some are left, then what the belief wants.
+    """Carry out a plan for one outcome: random starts first where some are left, then what the belief wants.
 
     The same arguments give the same drafts; nothing is read or stored.
 
@@ -130,15 +148,24 @@ def propose(
     """
     from discovery.cycle import run_cycle
 
-    if plan.n_random == 0:
-        return run_cycle(space, pool, hypotheses, observed, plan.request(plan.n))
-    starts = starting_pool(plan, space, pool, observed)
-    first = run_cycle(space, starts, hypotheses, observed, plan.request(plan.n_random))
-    drafts = tuple(_as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
-    if plan.n == plan.n_random:
-        return replace(first, drafts=drafts)
-    rest = run_cycle(space, pool, hypotheses, observed, plan.request(plan.n - plan.n_random, drafts))
-    return replace(rest, drafts=drafts + rest.drafts, seconds=first.seconds + rest.seconds)
+    def run(part: SearchSpace, candidates: CandidatePool | None, request: CycleRequest) -> CycleResult:
+        return run_cycle(part, candidates, hypotheses, observed, request)
+
+    return carry_out_plan(plan, space, pool, observed, run)
+
+
+def propose_aimed(plan: AskPlan, arena: Arena, results: Results) -> CycleResult:
+    """Carry out a plan for several outcomes, or for another goal than the most or the least, as `propose` does.
+
+    Raises:
+        NoCandidateError: If nothing is left to propose.
+    """
+    from discovery.aimed_cycle import run_aimed_cycle
+
+    def run(part: SearchSpace, candidates: CandidatePool | None, request: CycleRequest) -> CycleResult:
+        return run_aimed_cycle(replace(arena, space=part, pool=candidates), results, request)
+
+    return carry_out_plan(plan, arena.space, arena.pool, results, run)
 
 
 def gain_of(
@@ -167,50 +194,6 @@ def gain_of(
     sign = -1.0 if request.goal == "minimize" else 1.0
     gain = expected_gain(belief, X, sign=sign, X_running=running, seed=request.seed)
     return None if gain is None else gain / len(drafts)
-
-
-def starting_pool(
-    plan: AskPlan, space: SearchSpace, pool: CandidatePool | None, observed: Observations
-) -> CandidatePool:
-    """Return the plan's random starts as a pool of exactly that many configurations (fewer where a pool runs out).
-
-    In a pool they come in one random order, fixed by the seed: the order of a backtest's random starts.
-
-    Raises:
-        NoCandidateError: If every candidate is taken.
-    """
-    taken = {*plan.excluded_keys, *observed.keys}
-    if pool is None:
-        pool = _sampled_pool(plan, space)
-        order = np.arange(len(pool))
-    else:
-        order = rng(plan.seed, "initial experiments").permutation(len(pool))
-    free = order[[pool.keys[i] not in taken for i in order]][: plan.n_random]
-    if not len(free):
-        raise NoCandidateError("Every candidate was measured, runs, or was rejected; none is left to start with.")
-    frame = pool.frame.iloc[free]
-    return CandidatePool(frame, pool.X[free], tuple(pool.keys[i] for i in free), pool.rows[free])
-
-
-def _sampled_pool(plan: AskPlan, space: SearchSpace) -> CandidatePool:
-    """Draw twice as many configurations as are wanted, so that some may be taken."""
-    X = space.sample(2 * plan.n_random, rng(plan.seed, "initial experiments", plan.cycle))
-    frame = space.decode(X)
-    keys = pd.Series(space.keys(frame))
-    frame = frame[~keys.duplicated().to_numpy()].reset_index(drop=True)
-    return CandidatePool(frame, space.encode(frame), tuple(space.keys(frame)), np.arange(len(frame)))
-
-
-def _as_start(draft: ProposalDraft, *, is_pooled: bool) -> ProposalDraft:
-    """Say of a draft that chance chose it; what the hypotheses predict there stays."""
-    return replace(
-        draft,
-        acqf_name=RANDOM,
-        argued_by=RANDOM,
-        argument={},
-        is_exploring=True,
-        row=draft.row if is_pooled else None,
-    )
 
 
 def differences(stored: Mapping[str, Any], recomputed: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,13 +12,17 @@ import pandas as pd
 from discovery.errors import InputError
 from discovery.session.changes import register
 from discovery.session.checking import check_in_versions
+from discovery.session.failures import link_failures
+from discovery.session.marks import block_levels
 from discovery.session.progress import CampaignProgress, measure_progress
 from discovery.session.proposals import ProposalBook, is_representable, proposal_table
 from discovery.session.stopping import read_gains
 from discovery.settings import start_torch
 from discovery.space import CandidatePool, SearchSpace
+from discovery.space.censored import sides_of
 
 if TYPE_CHECKING:
+    from discovery.aimed_cycle import Results
     from discovery.campaign import CampaignSpec
     from discovery.cycle import Observations
     from discovery.ingest import CheckedRows, RawRows
@@ -55,7 +60,8 @@ class CampaignPart:
         Raises:
             InputError: If a column is missing.
         """
-        return check_in_versions(raw, self.spec, self.space, self.store)
+        checked = check_in_versions(raw, self.spec, self.space, self.store)
+        return link_failures(checked, self._book().frame)
 
     def measurements(self) -> pd.DataFrame:
         """Return all measurements in the order of ingestion (`Store.measurements`)."""
@@ -65,18 +71,47 @@ class CampaignPart:
         """Return all proposals: id, parameters, `<y>_pred`, `<y>_sd`, cycle, status and how they were made."""
         return proposal_table(self._book().frame, self.spec)
 
-    def observations(self) -> Observations:
-        """Return what has been measured, encoded; rows that the present space cannot represent are left out."""
-        from discovery.cycle import Observations
+    def observations(self, outcome: str = "") -> Observations:
+        """Return what has been measured of an outcome, encoded; rows that the present space cannot represent are out.
+
+        Args:
+            outcome: The outcome; default the first objective's. Experiments that lack it are left out.
+        """
+        return self._observed(self._usable(), outcome or self.spec.objective.name)
+
+    def results(self, seen: Mapping[str, Sequence[int]] | None = None) -> Results:
+        """Return what has been measured of every outcome that the belief has to foresee.
+
+        Args:
+            seen: Positions of the measurements that counted, by outcome; default all that there are.
+        """
+        from discovery.aimed_cycle import Results
 
         rows = self._usable()
-        name = self.spec.objective.name
+        if seen is not None:
+            rows = rows[rows["position"].isin({position for positions in seen.values() for position in positions})]
+        parts = {name: rows if seen is None else rows[rows["position"].isin(seen[name])] for name in self.spec.believed}
+        of = {name: self._observed(part, name) for name, part in parts.items()}
+        return Results(of, X=self.space.encode(rows), keys=tuple(self.space.keys(rows)))
+
+    def seen(self) -> dict[str, tuple[int, ...]]:
+        """Return the positions of the measurements that count for every outcome."""
+        rows = self._usable()
+        return {name: tuple(map(int, rows.loc[rows[name].notna(), "position"])) for name in self.spec.believed}
+
+    def _observed(self, rows: pd.DataFrame, name: str) -> Observations:
+        """Return the measurements of one outcome among rows that the space can represent."""
+        from discovery.cycle import Observations
+
+        rows = rows[rows[name].notna()]
         sem = rows[f"{name}_sem"].fillna(0.0).to_numpy(float) if f"{name}_sem" in rows else None
         return Observations(
             X=self.space.encode(rows),
             y=rows[name].to_numpy(float, copy=True),
             yvar=None if sem is None else sem**2,
             keys=tuple(self.space.keys(rows)),
+            limits=sides_of(rows, name),
+            blocks=block_levels(rows, self.spec.blocks),
         )
 
     def progress(self) -> CampaignProgress:
@@ -92,6 +127,15 @@ class CampaignPart:
         from discovery.session.models import ModelShelf
 
         return ModelShelf(self.store, self.spec, self.space, start_torch(self.device))
+
+    @cached_property
+    def shelves(self) -> dict[str, ModelShelf]:
+        """The checkpoints of every outcome that the belief has to foresee, the first objective's first."""
+        from discovery.session.models import ModelShelf
+
+        device = start_torch(self.device)
+        others = {o: ModelShelf(self.store, self.spec, self.space, device, o) for o in self.spec.believed[1:]}
+        return {self.spec.objective.name: self.shelf, **others}
 
     def _usable(self) -> pd.DataFrame:
         measured = self.measurements()

@@ -153,7 +153,7 @@ def _check_objective(spec: CampaignSpec, after: pd.DataFrame) -> None:
     """Refuse an objective that some measurement does not have."""
     name = spec.objective.name
     n_lacking = int(after[name].isna().sum())
-    if n_lacking:
+    if n_lacking and (len(spec.believed) == 1 or n_lacking == len(after)):  # of several, one may come later
         raise ConfigurationError(
             f"objectives[0].name must be an outcome of every measurement; got {name!r}, which {n_lacking} of "
             f"{counted(len(after), 'measurement')} of {spec.name} lack.",

@@ -15,7 +15,8 @@ from discovery.errors import InputError, NoCandidateError, NotEnoughDataError
 from discovery.evaluation.forecast import Candidates, Forecast, ForecastRequest, forecast
 from discovery.evaluation.workers import Engine, run_all
 from discovery.seeds import rng
-from discovery.session.asking import AskPlan, starting_pool
+from discovery.session.asking import AskPlan
+from discovery.session.batches import starting_pool
 from discovery.session.learning import Learning
 from discovery.session.proposals import ProposalBook, is_representable
 
@@ -127,7 +128,7 @@ class Forecasting(Learning):
         """Return what can be measured, the pool or a dense sample of the space, and what is measured first."""
         plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self.spec.budget.initial)
         under_way = book.open[is_representable(self.space, book.open)]
-        starts = starting_pool(plan, self.space, self.pool, observed) if plan.n_random else None
+        starts = starting_pool(plan, self.space, self.pool, observed.keys) if plan.n_random else None
         first = [*self.space.keys(under_way), *(starts.keys if starts is not None else ())]
         if self.pool is None:
             sampled = self.space.sample(N_SAMPLED, rng(self.spec.seed, "candidates of a forecast"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from discovery.lifecycle import CampaignStatus
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from discovery.meta.train import TrainedHypothesis
     from discovery.session.models import Report
 
+OTHER_BELIEF = "other_belief"
+"""Name of the metric whose detail says where the belief in a further outcome stands."""
 ALARM = "e_value_alarm"
 """Name of the metric that says that experience does not fit this task."""
 
@@ -23,7 +28,9 @@ ALARM = "e_value_alarm"
 class Learning(CampaignPart):
     """What a campaign learns before, during and after its experiments."""
 
-    _loaded: tuple[Hypothesis, ...] = ()
+    @cached_property
+    def _loaded(self) -> dict[str, tuple[Hypothesis, ...]]:
+        return {}
 
     def meta_train(self, report: Report | None = None, force: bool = False) -> tuple[TrainedHypothesis, ...]:
         """Meta-train the hypotheses, or take from the registry what fits (never what has seen this campaign).
@@ -31,28 +38,41 @@ class Learning(CampaignPart):
         Args:
             report: Called with (hypothesis, step, steps).
             force: Whether to train even what the registry has.
-        """
-        trained = self.shelf.train(report, force=force)
-        self._loaded = self._load(trained)
-        return trained
 
-    def hypotheses(self) -> tuple[Hypothesis, ...]:
-        """Return the hypotheses of this campaign, ready to adapt; trains them where that was not done yet.
+        Returns:
+            The hypotheses about the first objective's outcome, then those about each further one.
+        """
+        trained = {name: shelf.train(report, force=force) for name, shelf in self.shelves.items()}
+        self._loaded.update({name: self._load(items) for name, items in trained.items()})
+        return tuple(item for items in trained.values() for item in items)
+
+    def hypotheses(self, outcome: str = "") -> tuple[Hypothesis, ...]:
+        """Return the hypotheses about an outcome, ready to adapt; trains them where that was not done yet.
+
+        Args:
+            outcome: The outcome; default the first objective's.
 
         Raises:
             CheckpointError: If a checkpoint is damaged, of another space, or has seen this campaign.
         """
-        if not self._loaded:
-            self._loaded = self._load(self.shelf.in_use() or self.shelf.train(renew=False))
-        return self._loaded
+        name = outcome or self.spec.objective.name
+        if name not in self._loaded:
+            shelf = self.shelves[name]
+            self._loaded[name] = self._load(shelf.in_use() or shelf.train(renew=False))
+        return self._loaded[name]
+
+    def all_hypotheses(self) -> dict[str, tuple[Hypothesis, ...]]:
+        """Return the hypotheses about every outcome that the belief has to foresee, the first objective's first."""
+        return {name: self.hypotheses(name) for name in self.shelves}
 
     def adapt(self) -> BeliefSummary:
         """Adapt to all measurements and store where the belief stands; an e-value of 20 or more is an alarm."""
         from discovery.cycle import adapt
 
-        summary = adapt(self.hypotheses(), self.observations()).summary()
+        found = {name: adapt(known, self.observations(name)).summary() for name, known in self.all_hypotheses().items()}
+        summary = found.pop(self.spec.objective.name)
         with self.store.transaction():
-            self._record_belief(summary, self.store.next_cycle(self.name))
+            self._record_belief(summary, self.store.next_cycle(self.name), found)
         return summary
 
     def finish(self) -> CampaignProgress:
@@ -89,12 +109,17 @@ class Learning(CampaignPart):
 
         return load_hypotheses(trained, self.shelf.device)
 
-    def _record_belief(self, summary: BeliefSummary, cycle: int) -> None:
+    def _record_belief(
+        self, summary: BeliefSummary, cycle: int, others: Mapping[str, BeliefSummary] | None = None
+    ) -> None:
+        """Write where the belief in the first objective's outcome stands, and beside it those in the other outcomes."""
         from discovery.belief.weights import ALARM as LEVEL
 
         ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses()}
         with self.store.transaction():
             self.store.add_evidence(self.name, cycle, summary, ids)
+            for name, other in (others or {}).items():
+                self.store.add_metric(self.name, cycle, OTHER_BELIEF, other.e_value, {"outcome": name, **asdict(other)})
             if summary.e_value < LEVEL:
                 return
             note_harm(self, summary, ids)

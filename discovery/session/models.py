@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery import registry
-from discovery.campaign import held_in, history_name
+from discovery.campaign import history_name
+from discovery.campaign.experience import named_file, read_as
 from discovery.campaign.sharing import may_learn_from
 from discovery.errors import CheckpointError
 from discovery.lifecycle import ModelStatus
@@ -58,10 +59,15 @@ class ModelShelf:
         spec: The campaign.
         space: Its space.
         device: Where to train.
+        outcome: The outcome that its models foresee; default the first objective's.
     """
 
-    def __init__(self, store: Store, spec: CampaignSpec, space: SearchSpace, device: torch.device) -> None:
-        self.store, self.spec, self.space, self.device = store, spec, space, device
+    def __init__(
+        self, store: Store, spec: CampaignSpec, space: SearchSpace, device: torch.device, outcome: str = ""
+    ) -> None:
+        self.store, self.space, self.device = store, space, device
+        self.whole_hash, self.outcome = spec.spec_hash, outcome
+        self.spec = spec.for_outcome(outcome or spec.objective.name)
 
     @property
     def folder(self) -> Path:
@@ -74,9 +80,17 @@ class ModelShelf:
         history = self.read(self.spec.experience.history)
         return Experience(history, registry.bound_simulators(self.spec, self.space))
 
+    @cached_property
+    def asked(self) -> CampaignSpec:
+        """The campaign with the hypotheses that this outcome can have: history where some holds the outcome."""
+        if not self.outcome or self.spec.hypotheses == "auto" or self.experience.history:
+            return self.spec
+        kept = tuple(item for item in self.spec.hypotheses if item.name not in FROM_HISTORY)
+        return self.spec.model_copy(update={"hypotheses": kept})
+
     def read(self, refs: Sequence[str | FileRef | CampaignRef]) -> tuple[Task, ...]:
         """Read earlier tasks; sources of files are named by their content."""
-        tasks = read_history(refs, self.spec, self.space, self.store).tasks
+        tasks = read_history(refs, self.spec, self.space, self.store, is_optional=bool(self.outcome)).tasks
         return tuple(replace(task, source=source_name(self.spec, task.source)) for task in tasks)
 
     def train(
@@ -90,21 +104,17 @@ class ModelShelf:
             renew: Whether to take what was promoted last; else what the campaign has used, where that still fits.
         """
         with self.store.transaction():
-            names = [] if force else hypothesis_names(self.spec, self.experience)
+            names = [] if force else hypothesis_names(self.asked, self.experience)
             last = {} if renew else self._last_used()
             found = {name: self.find(name, last.get(name, "")) for name in names}
         known = {name: checkpoint for name, checkpoint in found.items() if checkpoint is not None}
         trained = meta_train_hypotheses(
-            self.spec, self.space, self.experience, known=known, device=self.device, report=report
+            self.asked, self.space, self.experience, known=known, device=self.device, report=report
         )
         with self.store.transaction():
             kept = tuple(item if item.name in known else self._keep_trained(item) for item in trained)
             versions = {item.name: item.checkpoint.checkpoint_id for item in kept}
-            detail = {
-                "spec_hash": self.spec.spec_hash,
-                "space_hash": self.space.schema_hash,
-                "versions": versions,
-            }
+            detail = {**self._now, "versions": versions}
             self.store.add_metric(self.spec.name, 0, IN_USE, len(kept), detail)
         return kept
 
@@ -115,8 +125,7 @@ class ModelShelf:
             CheckpointError: If a checkpoint is missing, damaged, of another space, or has seen this campaign.
         """
         with self.store.transaction():
-            now = {"spec_hash": self.spec.spec_hash, "space_hash": self.space.schema_hash}
-            fitting = [detail for detail in self._used() if now | detail == detail | now]
+            fitting = [detail for detail in self._used() if self._now | detail == detail | self._now]
             if not fitting:
                 return None
             versions: dict[str, str] = fitting[-1]["versions"]
@@ -131,7 +140,7 @@ class ModelShelf:
         """
         with self.store.transaction():
             checkpoints = {name: self.load(version_id) for name, version_id in versions.items()}
-        weights = prior_weights(self.spec, checkpoints)
+        weights = prior_weights(self.asked, checkpoints)
         return tuple(TrainedHypothesis(name, weights[name], checkpoints[name]) for name in checkpoints)
 
     def load(self, version_id: str) -> Checkpoint:
@@ -218,7 +227,14 @@ class ModelShelf:
     def _used(self) -> list[dict[str, Any]]:
         """Return what the campaign has used, in order: hash of file and space, and versions by hypothesis."""
         rows = self.store.metrics(self.spec.name)
-        return [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
+        used = [json.loads(text) for text in rows.loc[rows["name"] == IN_USE, "detail"]]
+        return [detail for detail in used if detail.get("outcome", "") == self.outcome]
+
+    @property
+    def _now(self) -> dict[str, str]:
+        """What checkpoints have to be made for: the file, the space, and the outcome where it is not the first."""
+        now = {"spec_hash": self.whole_hash, "space_hash": self.space.schema_hash}
+        return now | {"outcome": self.outcome} if self.outcome else now
 
     def _last_used(self) -> dict[str, str]:
         """Return the last version that the campaign has used of each hypothesis, whatever its file said then."""
@@ -251,7 +267,7 @@ class ModelShelf:
 
     def _held(self) -> dict[str, Any]:
         """Return the values at which parameters were held, by source; sources without any are left out."""
-        refs = {source_name(self.spec, history_name(ref)): held_in(ref) for ref in self.spec.experience.history}
+        refs = {source_name(self.spec, history_name(ref)): read_as(ref) for ref in self.spec.experience.history}
         return {"": self.spec.experience.held or {}} | {name: held for name, held in refs.items() if held}
 
     def _fits(self, checkpoint: Checkpoint, hypothesis: str) -> bool:
@@ -274,5 +290,6 @@ def source_name(spec: CampaignSpec, name: str) -> str:
     """Name a source of history by its content: `<file>@<12 hex digits>`; campaigns keep their name."""
     if name.startswith(CAMPAIGN):
         return name
-    path = spec.resolve(name)
-    return f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    file, level = named_file(name)
+    path = spec.resolve(file)
+    return f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{level}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from discovery.errors import counted
+from discovery.session.compromises import Standing, stand
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
+from discovery.standing import overall
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from discovery.campaign import CampaignSpec
@@ -31,9 +34,10 @@ class CampaignProgress:
         best: The best measurement: `measurement_id`, `position`, parameters and outcome; None before the first.
         is_finished: Whether no further experiment will be proposed.
         reason: Why it is finished, or where it stands, in one sentence.
-        ended_by: `target`, `budget`, `candidates` or `gain`; empty where it is not finished. An end by gain is advice:
-            the team may go on all the same.
+        ended_by: `target`, `budget`, `cost`, `candidates` or `gain`; empty where it is not finished. An end by gain is
+            advice: the team may go on all the same.
         n_running: Open proposals whose trials run in the laboratory.
+        standing: What several objectives, targets, hits, outcome constraints and costs have come to.
     """
 
     campaign: str
@@ -47,6 +51,7 @@ class CampaignProgress:
     reason: str
     ended_by: str = ""
     n_running: int = 0
+    standing: Standing = field(default_factory=Standing)
 
 
 def measure_progress(
@@ -67,9 +72,12 @@ def measure_progress(
         gain: What the last proposals were expected to bring, where that is known.
         fits: Which measurements the present space can represent, so that one of them may be the best; default all.
     """
-    best = best_row(spec, measured if fits is None else measured[fits])
+    usable = measured if fits is None else measured[fits]
+    best, standing = best_row(spec, usable), stand(spec, pool, usable, measured)
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
-    ended_by, why = _why_finished(spec, best, len(measured), n_left, book.n_open)
+    ended_by, why = _why_finished(spec, standing.reached, len(measured), n_left, book.n_open)
+    if not why and standing.cost is not None and standing.cost >= (spec.budget.cost or float("inf")):
+        ended_by, why = "cost", f"The budget is used: {standing.cost:g} of a cost of {spec.budget.cost:g} are spent."
     if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):
         ended_by, why = "gain", stop_sentence(gain, spec)
     n_budget = spec.budget.experiments
@@ -87,17 +95,20 @@ def measure_progress(
         reason=why or f"{n_said} measured, {counted(book.n_open, 'open proposal')}{running}.",
         ended_by=ended_by,
         n_running=book.n_running,
+        standing=standing,
     )
 
 
 def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the best measurement: its id, position, parameters and outcome; None where there is none."""
-    if measured.empty:
+    """Return the best measurement: its id, position, parameters and outcomes.
+
+    None where there is none, where none meets the outcome constraints, and where several are the best compromises.
+    """
+    score = overall(spec, measured)
+    if np.isnan(score).all():
         return None
-    outcome = measured[spec.objective.name].to_numpy(float)
-    best = int(outcome.argmin() if spec.objective.goal == "minimize" else outcome.argmax())
-    columns = ["measurement_id", "position", *spec.parameter_names, spec.objective.name]
-    return {str(name): value for name, value in measured[columns].iloc[best].to_dict().items()}
+    columns = ["measurement_id", "position", *spec.parameter_names, *spec.believed]
+    return {str(name): value for name, value in measured[columns].iloc[int(np.nanargmax(score))].to_dict().items()}
 
 
 def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.DataFrame, book: ProposalBook) -> int:
@@ -109,14 +120,11 @@ def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.Data
 
 
 def _why_finished(
-    spec: CampaignSpec, best: dict[str, Any] | None, n_measured: int, n_left: int | None, n_open: int
+    spec: CampaignSpec, reached: str, n_measured: int, n_left: int | None, n_open: int
 ) -> tuple[str, str]:
     """Return by what the campaign has ended, and why in a sentence; both empty where it goes on."""
-    target, name = spec.stop.target, spec.objective.name
-    if target is not None and best is not None:
-        is_reached = best[name] <= target if spec.objective.goal == "minimize" else best[name] >= target
-        if is_reached:
-            return "target", f"The target is reached: {name} {best[name]:g}, wanted {target:g}."
+    if reached:
+        return "target", reached
     if n_measured >= spec.budget.experiments:
         return "budget", f"The budget is used: {n_measured} of {spec.budget.experiments} experiments are measured."
     if n_left == 0 and n_open == 0:

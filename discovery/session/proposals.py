@@ -94,14 +94,17 @@ def proposal_table(frame: pd.DataFrame, spec: CampaignSpec, proposal_ids: Sequen
         proposal_ids: Only these, in this order; default all.
 
     Returns:
-        One row per proposal: `proposal_id`, the parameters, `<y>_pred`, `<y>_sd`, then cycle, status and how the
-        proposal was made.
+        One row per proposal: `proposal_id`, the parameters, `<y>_pred` and `<y>_sd` of every outcome that is foreseen,
+        then cycle, status and how the proposal was made.
     """
     name = spec.objective.name
     if proposal_ids is not None:
         frame = frame.set_index("proposal_id", drop=False).loc[list(proposal_ids)]
-    named = frame.rename(columns={"mean": f"{name}_pred", "sd": f"{name}_sd"}).reset_index(drop=True)
-    first = ["proposal_id", *spec.parameter_names, f"{name}_pred", f"{name}_sd", "cycle", "status"]
+    others = [other for other in spec.believed[1:] if f"{other}_mean" in frame]
+    names = {"mean": f"{name}_pred", "sd": f"{name}_sd", **{f"{other}_mean": f"{other}_pred" for other in others}}
+    named = frame.rename(columns=names).reset_index(drop=True)
+    said = [f"{outcome}{suffix}" for outcome in (name, *others) for suffix in ("_pred", "_sd")]
+    first = ["proposal_id", *spec.parameter_names, *said, "cycle", "status"]
     return named[[*first, *(column for column in named if column not in first)]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,20 +10,22 @@ import pandas as pd
 
 from discovery.errors import InputError, NoCandidateError, StopAdvisedError
 from discovery.lifecycle import CampaignStatus
-from discovery.session.asking import AskPlan, differences, gain_of, propose
+from discovery.session.asking import AskPlan, differences, gain_of, propose, propose_aimed
 from discovery.session.changes import changed_since
 from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
 from discovery.session.proposals import ProposalBook, proposal_table
 from discovery.session.records import Replay
 from discovery.session.stopping import GAIN, ExpectedGain
+from discovery.session.today import ASKED, Today
 
 if TYPE_CHECKING:
+    from discovery.aimed_cycle import Arena, Known, Results
+    from discovery.belief.records import HypothesisPrediction
     from discovery.cycle import CycleResult, Observations
+    from discovery.meta.train import TrainedHypothesis
     from discovery.store import ProposalRow
 
-ASKED = "ask"
-"""Name of the metric whose detail is the plan of a cycle."""
 SECONDS = "adapt_propose_s"
 """Name of the metric that says how long adapting and proposing took, seconds."""
 REPLAYED = ("mean", "sd", "acqf_name", "acqf_value", "seed")
@@ -32,12 +34,21 @@ REPLAYED = ("mean", "sd", "acqf_name", "acqf_value", "seed")
 class Proposing(Learning):
     """How a campaign comes to its proposals."""
 
-    def ask(self, n: int | None = None, *, go_on: bool = False) -> pd.DataFrame:
+    def ask(
+        self,
+        n: int | None = None,
+        *,
+        go_on: bool = False,
+        given: Mapping[str, object] | None = None,
+        without: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame:
         """Propose the next experiments and store them as PROPOSED.
 
         Args:
             n: How many; default `acquisition.batch_size`. Never more than the budget leaves.
             go_on: Whether to propose even where `stop.min_gain` asks for more than the next experiment may gain.
+            given: Value by parameter that is not chosen today; every parameter with `context: true` needs one.
+            without: By parameter, a value, a list of values or a range `(low, high)` that is not to be had today.
 
         Returns:
             The new proposals, like `proposals`.
@@ -46,19 +57,38 @@ class Proposing(Learning):
             StopAdvisedError: If the next experiments are expected to gain less than `stop.min_gain`; nothing is
                 proposed, and the campaign has ended for now.
             NoCandidateError: If the budget is used, or nothing is left to propose.
-            InputError: If `n` is below one.
+            InputError: If `n` is below one, a context parameter is not given, or a name or value of today is unknown.
             LeaseError: If another live process runs the campaign.
         """
+        today = self.today(given, without)
         with running(self.store, self.name) as check:
-            return self._ask(n, check, go_on=go_on)
+            return self._ask(n, check, today, go_on=go_on)
 
-    def _ask(self, n: int | None, check: Check, *, go_on: bool) -> pd.DataFrame:
+    def today(
+        self, given: Mapping[str, object] | None = None, without: Mapping[str, object] | None = None
+    ) -> Today:
+        """Check what holds today, as `ask` does, and that it leaves something.
+
+        Raises:
+            InputError: If a context parameter is not given, or a name or value is unknown.
+            NoCandidateError: If nothing is left of the space or of the candidates.
+        """
+        today = Today.read(self.spec, self.space, given, without)
+        today.restrict(self.space, self.pool)
+        return today
+
+    def _ask(self, n: int | None, check: Check, today: Today, *, go_on: bool) -> pd.DataFrame:
         """Propose and store, as the one who runs the campaign."""
         with self.store.transaction():
             book, observed = self._book(), self.observations()
             n_allowed = self._allowed(n, book)
-        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), n_allowed)
-        result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
+            results, seen = (None, {}) if self.spec.is_plain else (self.results(), self.seen())
+        plan = AskPlan.make(self.spec, self.space, book, len(observed.y) if results is None else results.n, n_allowed)
+        plan = replace(plan, seen=seen, given=today.given, without=today.without)
+        if results is None:
+            result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
+        else:
+            result = propose_aimed(plan, self._arena(self.all_hypotheses(), results), results)
         gain = self._expected_gain(plan, result, observed, go_on=go_on)
         with self.store.transaction():
             check()
@@ -67,7 +97,7 @@ class Proposing(Learning):
             if gain is None or gain.is_stored:
                 ids = self._store_proposals(plan, result)
             else:
-                self._record_belief(result.belief, plan.cycle)
+                self._record_belief(result.belief, plan.cycle, result.others)
             progress = self.finish()
             if not progress.is_finished:
                 self.store.set_campaign_status(self.name, CampaignStatus.ACTIVE)
@@ -94,13 +124,30 @@ class Proposing(Learning):
             self._check_space(proposal_id, versions.values(), since)
             hypotheses = self._load(self.shelf.load_versions(versions))
             observed = _first(self.observations(), stored.n_measurements)
-        drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
+            results = self.results(plan.seen) if plan.seen else None
+            others = {name: self._load(self._versions_of(name, said)) for name, said in stored.others.items()}
+        if results is None:
+            drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
+        else:
+            arena = self._arena({self.spec.objective.name: hypotheses, **others}, results)
+            drafts = propose_aimed(plan, arena, results).drafts
         draft = drafts[min(stored.position, len(drafts) - 1)]
         differing = differences(
             {"configuration": stored.proposed, **{name: getattr(stored, name) for name in REPLAYED}},
             {"configuration": draft.configuration, **{name: getattr(draft, name) for name in REPLAYED}},
         )
         return Replay(stored, draft, is_equal=not differing, differences=differing + since if differing else ())
+
+    def _arena(self, known: Known, results: Results) -> Arena:
+        """Return where proposals are looked for, and what is wanted of them."""
+        from discovery.aimed_cycle import Arena
+        from discovery.session.aims import make_aim
+
+        return Arena(self.space, self.pool, known, make_aim(self.spec, self.space, self.pool, results))
+
+    def _versions_of(self, outcome: str, said: Iterable[HypothesisPrediction]) -> tuple[TrainedHypothesis, ...]:
+        versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in said}
+        return self.shelves[outcome].load_versions(versions)
 
     def _check_space(self, proposal_id: str, version_ids: Iterable[str], since: Sequence[str]) -> None:
         """Refuse a proposal whose checkpoints are of another space."""
@@ -130,7 +177,7 @@ class Proposing(Learning):
         self, plan: AskPlan, result: CycleResult, observed: Observations, *, go_on: bool
     ) -> ExpectedGain | None:
         """Return what the proposals are expected to bring; None for random starts, and before any measurement."""
-        if plan.n_random:
+        if plan.n_random or not self.spec.is_plain:
             return None
         gain = gain_of(self.hypotheses(), observed, result.drafts, plan.request(plan.n))
         if gain is None:
@@ -143,7 +190,7 @@ class Proposing(Learning):
         ids = self.store.add_proposals(self.name, plan.cycle, result.drafts)
         self.store.add_metric(self.name, plan.cycle, ASKED, plan.n, plan.to_detail())
         self.store.add_metric(self.name, plan.cycle, SECONDS, result.seconds)
-        self._record_belief(result.belief, plan.cycle)
+        self._record_belief(result.belief, plan.cycle, result.others)
         return ids
 
     def _plan(self, proposal: ProposalRow) -> AskPlan:

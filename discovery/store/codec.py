@@ -56,9 +56,44 @@ def predictions_to_json(predictions: Sequence[HypothesisPrediction]) -> str:
 
 def predictions_from_json(text: str) -> tuple[HypothesisPrediction, ...]:
     """Decode what the hypotheses said, equal to what was stored."""
+    return _predictions(json.loads(text))
+
+
+def detail_to_json(others: Mapping[str, Sequence[HypothesisPrediction]], numbers: Mapping[str, float]) -> str:
+    """Encode what a proposal says beside the first objective's outcome: each further outcome, and numbers by name."""
+    from discovery.belief.records import mix
+
+    outcomes = {
+        name: {"mean": mix(said).mean, "sd": mix(said).sd, "predictions": [asdict(one) for one in said]}
+        for name, said in others.items()
+    }
+    return to_json({**({"outcomes": outcomes} if outcomes else {}), **({"numbers": numbers} if numbers else {})})
+
+
+def detail_from_json(
+    text: str | None,
+) -> tuple[dict[str, tuple[HypothesisPrediction, ...]], dict[str, float]]:
+    """Decode what a proposal says beside the first objective's outcome: predictions by outcome, and numbers."""
+    stored: dict[str, Any] = json.loads(text or "{}")
+    others = {name: _predictions(said["predictions"]) for name, said in stored.get("outcomes", {}).items()}
+    return others, {name: float(value) for name, value in stored.get("numbers", {}).items()}
+
+
+def detail_columns(column: pd.Series) -> pd.DataFrame:
+    """Return what proposals say beside the first objective's outcome as columns `<y>_mean`, `<y>_sd` and numbers."""
+    rows = []
+    for text in column:
+        stored: dict[str, Any] = json.loads(text or "{}")
+        means = {
+            f"{name}_{word}": said[word] for name, said in stored.get("outcomes", {}).items() for word in ("mean", "sd")
+        }
+        rows.append({**means, **stored.get("numbers", {})})
+    return pd.DataFrame(rows, index=column.index).astype("float64")
+
+
+def _predictions(records: list[dict[str, Any]]) -> tuple[HypothesisPrediction, ...]:
     from discovery.belief.records import HypothesisPrediction
 
-    records: list[dict[str, Any]] = json.loads(text)
     for record in records:
         record.update({name: tuple(map(float, record[name])) for name in MIXTURE})
     return tuple(HypothesisPrediction(**record) for record in records)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from discovery.errors import InputError, StatusError, StoreError
 from discovery.lifecycle import NEW, ProposalStatus, check_transition
 from discovery.store.base import StorePart, typed
-from discovery.store.codec import predictions_from_json, predictions_to_json, to_json, widen
+from discovery.store.codec import detail_columns, detail_from_json, predictions_from_json, to_json, widen
+from discovery.store.drafts import draft_frame
 from discovery.store.records import ProposalRow
 from discovery.store.sql import fetch_frame, insert_frame
 
@@ -43,7 +44,7 @@ SELECT proposal_id, cycle, position, status, coalesce(approved_key, key) AS key,
        coalesce(approved_configuration, configuration) AS configuration,
        approved_key IS NOT NULL AND approved_key <> key AS is_edited,
        EXISTS (SELECT 1 FROM measurements m WHERE m.proposal_id = p.proposal_id) AS is_measured,  -- also by a wrong one
-       candidate_row, mean, sd, acqf_name, acqf_value, argued_by, is_exploring, n_measurements, seed, created_at
+       candidate_row, mean, sd, acqf_name, acqf_value, argued_by, is_exploring, n_measurements, seed, created_at, detail
 FROM proposals p
 WHERE campaign = $campaign AND ($statuses IS NULL OR list_contains($statuses::VARCHAR[], status))
 ORDER BY cycle, position
@@ -91,7 +92,7 @@ class Proposals(StorePart):
             self._columns(campaign)
             if not drafts or self._is_stored(campaign, cycle, [draft.key for draft in drafts]):
                 return ids
-            insert_frame(connection, "proposals", _draft_frame(campaign, cycle, ids, drafts))
+            insert_frame(connection, "proposals", draft_frame(campaign, cycle, ids, drafts))
             if status == ProposalStatus.APPROVED:
                 for proposal_id in ids:
                     self.decide(proposal_id, "approve", AUTO)
@@ -107,7 +108,8 @@ class Proposals(StorePart):
         Returns:
             One row per proposal: `proposal_id`, `cycle`, `position`, `status`, `key`, a column per parameter, then
             `is_edited`, `is_measured`, `candidate_row`, `mean`, `sd`, `acqf_name`, `acqf_value`, `argued_by`,
-            `is_exploring`, `n_measurements`, `seed` and `created_at`.
+            `is_exploring`, `n_measurements`, `seed` and `created_at`; then `<y>_mean` and `<y>_sd` for each further
+            outcome, and numbers such as `experiment_cost`, where proposals have such.
 
         Raises:
             InputError: If no such campaign is registered.
@@ -118,7 +120,8 @@ class Proposals(StorePart):
             rows = fetch_frame(connection, _FRAME, words)
         values = typed(widen(rows, "configuration", list(parameters)), parameters)
         split = rows.columns.tolist().index("configuration")
-        return pd.concat([rows.iloc[:, :split], values, rows.iloc[:, split + 1 :]], axis="columns")
+        more = detail_columns(rows.pop("detail"))
+        return pd.concat([rows.iloc[:, :split], values, rows.iloc[:, split + 1 :], more], axis="columns")
 
     def proposal(self, proposal_id: str) -> ProposalRow:
         """Return one proposal with everything that was stored when it was made.
@@ -130,7 +133,7 @@ class Proposals(StorePart):
             """SELECT proposal_id, campaign, cycle, position, status, configuration AS proposed, argument, predictions,
                       coalesce(approved_configuration, configuration) AS configuration, encoded AS "X",
                       coalesce(approved_key, key) AS key, candidate_row AS "row", mean, sd, acqf_name, acqf_value,
-                      argued_by, is_exploring, n_measurements, seed, created_at
+                      argued_by, is_exploring, n_measurements, seed, created_at, detail
                FROM proposals WHERE proposal_id = $proposal_id""",
             proposal_id=proposal_id,
         )
@@ -141,7 +144,8 @@ class Proposals(StorePart):
             )
         decoded = {name: json.loads(row.pop(name)) for name in ("proposed", "configuration", "argument")}
         encoded, predictions = tuple(json.loads(row.pop("X"))), predictions_from_json(row.pop("predictions"))
-        return ProposalRow(**row, **decoded, X=encoded, predictions=predictions)
+        others, numbers = detail_from_json(row.pop("detail"))
+        return ProposalRow(**row, **decoded, X=encoded, predictions=predictions, others=others, numbers=numbers)
 
     def campaigns_of(self, proposal_ids: Iterable[object]) -> dict[str, str]:
         """Return the campaign of every proposal that there is; ids that are unknown are left out."""
@@ -264,33 +268,3 @@ def _approve_values(
         "UPDATE proposals SET approved_configuration = $configuration, approved_key = $key WHERE proposal_id = $id",
         {"configuration": to_json({**row.proposed, **values}), "key": key, "id": row.proposal_id},
     )
-
-
-def _draft_frame(campaign: str, cycle: int, ids: Sequence[str], drafts: Sequence[ProposalDraft]) -> pd.DataFrame:
-    """Return drafts as the rows that are stored."""
-    rows: list[dict[str, Any]] = [
-        {
-            "proposal_id": proposal_id,
-            "campaign": campaign,
-            "cycle": cycle,
-            "position": position,
-            "status": str(ProposalStatus.PROPOSED),
-            "key": draft.key,
-            "configuration": to_json(draft.configuration),
-            "encoded": to_json(draft.X),
-            "candidate_row": draft.row,
-            "predictions": predictions_to_json(draft.predictions),
-            "mean": float(draft.mean),
-            "sd": float(draft.sd),
-            "acqf_name": draft.acqf_name,
-            "acqf_value": float(draft.acqf_value),
-            "argued_by": draft.argued_by,
-            "argument": to_json(draft.argument),
-            "is_exploring": bool(draft.is_exploring),
-            "n_measurements": draft.n_measurements,
-            "seed": draft.seed,
-        }
-        for position, (proposal_id, draft) in enumerate(zip(ids, drafts, strict=True))
-    ]
-    frame = pd.DataFrame(rows).astype({"candidate_row": "Int64", "seed": "int64"})
-    return frame.assign(created_at=pd.Timestamp.now("UTC"))

@@ -41,7 +41,7 @@ FREE = [
             "experience.simulators[0].name",
         ),
         ({"outcome_constraints": ["impurity == 5"]}, "outcome_constraints"),
-        ({"objectives": [{"name": name} for name in "uvxyz"]}, "objectives"),
+        ({"objectives": [{"name": name} for name in "uvwyz"]}, "objectives"),
         ({"objectives": [{"name": "y", "goal": "hits", "threshold": 1}, {"name": "z"}]}, "objectives[0].goal"),
         ({"acquisition": {"name": "ucb", "discrimination": 0.1}}, "acquisition.name"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "mine"}]}, "hypotheses[1].name"),

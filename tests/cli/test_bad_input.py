@@ -26,7 +26,7 @@ ROW = {"catalyst": "XPhos", "temperature": 40, "yield": 30.0}
         ({"parameters": [{"name": "t", "type": "continuous", "bounds": [9, 3]}]}, "bounds"),
         ({"candidates": "nosuch.csv"}, "nosuch.csv"),
         ({"budget": {"experiments": "many"}}, "experiments"),
-        ({"acquisition": {"discrimination": 0.5}}, "not supported yet"),
+        ({"outcome_constraints": ["impurity == 5"]}, "not supported yet"),
     ],
     ids=["unknown key", "impossible bounds", "missing file", "wrong type", "not supported"],
 )

@@ -1,0 +1,90 @@
+"""From a campaign file to an aim: what is wanted of every outcome, what they must keep to, and what experiments cost.
+
+Next in the tour: `discovery.acquisition.aims`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discovery.session.costing import costs_of, is_column
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from discovery.acquisition.aims import Aim, Want
+    from discovery.aimed_cycle import Results
+    from discovery.campaign import CampaignSpec, Objective
+    from discovery.space import CandidatePool, SearchSpace
+
+
+def make_aim(spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None, results: Results) -> Aim:
+    """Return what a campaign aims at after its measurements.
+
+    Args:
+        spec: The campaign.
+        space: Its space.
+        pool: Its candidates, or None.
+        results: What has been measured; says how much of `budget.cost` is spent.
+
+    Raises:
+        InputError: If an experiment's cost is not a number above 0.
+    """
+    from discovery.acquisition.aims import Aim, Limit
+    from discovery.acquisition.costs import cost_exponent
+
+    costs = None if spec.cost is None else Costs(spec, space, pool)
+    spent = 0.0 if costs is None or not results.n else float(costs.of(results.X).sum())
+    return Aim(
+        wants=tuple(want_of(spec, objective) for objective in spec.objectives),
+        limits=tuple(Limit(dict(one.coefficients), one.relation, one.rhs) for one in spec.outcome_constraints),
+        combine=spec.combine,
+        discrimination=spec.acquisition.discrimination,
+        log_cost=costs,
+        cost_exponent=cost_exponent(spent, spec.budget.cost),
+    )
+
+
+def want_of(spec: CampaignSpec, objective: Objective) -> Want:
+    """Return one objective as the acquisition functions know it."""
+    from discovery.acquisition.aims import Want
+
+    return Want(
+        outcome=objective.name,
+        goal=objective.goal,
+        target=objective.target,
+        window=objective.window,
+        threshold=objective.threshold,
+        above=objective.above,
+        weight=objective.weight,
+        span=objective.desirability or (spec.outcome(objective.name).range if spec.combine == "desirability" else None),
+        reference=objective.reference,
+    )
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What encoded configurations cost.
+
+    Attributes:
+        spec: The campaign; it names a cost.
+        space: Its space.
+        pool: Its candidates, or None.
+    """
+
+    spec: CampaignSpec
+    space: SearchSpace
+    pool: CandidatePool | None
+
+    def of(self, X: np.ndarray) -> np.ndarray:
+        """Return the cost of encoded configurations. Shape `n x d` to `n`."""
+        frame = self.space.decode(X)
+        keys = self.space.keys(frame) if is_column(self.spec, self.pool) else [""] * len(frame)
+        return costs_of(self.spec, self.pool, frame, keys)
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return the logarithm of the cost of encoded rows; without a gradient. Shape `n x d` to `n`."""
+        return X.new_tensor(np.log(self.of(X.detach()[:, : self.space.n_dims].cpu().numpy())))

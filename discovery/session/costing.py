@@ -1,0 +1,62 @@
+"""What experiments cost: the same for all, a formula of parameters, or a column of the candidates.
+
+Next in the tour: `discovery.session.aims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discovery.campaign.expressions import parse
+from discovery.errors import InputError
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.space import CandidatePool
+
+
+def costs_of(spec: CampaignSpec, pool: CandidatePool | None, frame: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
+    """Return the cost of configurations.
+
+    Args:
+        spec: The campaign; it names a cost.
+        pool: Its candidates, or None.
+        frame: A column per parameter.
+        keys: Identity of each configuration.
+
+    Returns:
+        Costs above 0; of a configuration that is no candidate the mean of all candidates. Shape `n`.
+
+    Raises:
+        InputError: If one is not a number above 0, or `cost` is neither a formula nor a column.
+    """
+    if not isinstance(spec.cost, str):
+        return np.full(len(frame), float(spec.cost or 0.0))
+    if is_column(spec, pool):
+        assert pool is not None
+        cells = pd.to_numeric(pool.frame[spec.cost], errors="coerce").to_numpy(float)
+        _check(cells, pool.keys)
+        by_key = pd.Series(cells, index=list(pool.keys))
+        return by_key.reindex(list(keys)).fillna(float(cells.mean())).to_numpy(float)
+    formula = parse(spec.cost, spec.parameter_names, "cost")
+    costs = formula({name: frame[name].to_numpy(float) for name in formula.names})
+    _check(costs, keys)
+    return costs
+
+
+def is_column(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
+    """Say whether `cost` names a column of the candidates."""
+    return pool is not None and spec.cost in pool.frame and spec.cost not in spec.parameter_names
+
+
+def _check(costs: np.ndarray, keys: Sequence[str]) -> None:
+    wrong = np.flatnonzero(~(np.isfinite(costs) & (costs > 0)))
+    if len(wrong):
+        raise InputError(
+            f"cost must be a number above 0 for every experiment; got {costs[wrong[0]]:g} at {list(keys)[wrong[0]]}.",
+            "Correct the formula or the column that `cost` names.",
+        )
