@@ -1,7 +1,8 @@
 """Choosing in continuous and mixed spaces: many valid starts are scored, the best are polished by gradient.
 
-Discrete and categorical parameters keep the values of their start; continuous ones move under the constraints with
-BoTorch's optimizer. So every kind of space goes one way, and every proposal decodes to a valid configuration.
+Continuous parameters move under the linear constraints with BoTorch's optimizer. Where lists have many combinations or
+constraints are not linear, gradient steps alternate with exchanges of listed values and with steps around the best.
+Every point is checked before it counts, so every proposal decodes to a configuration that meets all constraints.
 """
 
 from __future__ import annotations
@@ -17,16 +18,22 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from discovery.acquisition.mixture import in_raw_units, outcome_unit
-from discovery.acquisition.pool import Argument, Choice, Search, acquisition_for, score
+from discovery.acquisition.pool import CHUNK, Argument, Choice, Search, acquisition_for, score
 from discovery.belief.belief import Belief
 from discovery.errors import NoCandidateError
 from discovery.seeds import derive, rng
+from discovery.space.neighbors import around, exchanges, is_rough, toward
 
 if TYPE_CHECKING:
+    from discovery.space.regions import Limits
     from discovery.space.space import SearchSpace
 
 N_STARTS = 1024
 N_POLISHED = 4
+MAX_ROUNDS = 4  # of gradient steps, steps around and exchanges in turn
+N_TRIES = 4  # of steps around, one after the other
+N_AROUND = 32  # steps at once
+LEAST_GAIN = 1e-4  # of the acquisition value, for another round
 RESOLUTION = 1e-3  # two configurations nearer than this in every coordinate of the unit cube are the same experiment
 
 
@@ -66,7 +73,7 @@ def choose_in_space(
         X = torch.as_tensor(starts[free], dtype=torch.float64, device=pending.device)
         acqf = acquisition_for(belief, search, pending)
         values, _ = score(acqf, X, [part.name for part in belief.kept])
-        best = _polish(acqf, space, X[values.topk(min(N_POLISHED, len(X))).indices], search.seed + i)
+        best = polish(acqf, space, X[values.topk(min(N_POLISHED, len(X))).indices], search.seed + i)
         polished = best.cpu().numpy()
         fresh = ~(is_taken(polished) | is_near(polished, pending.cpu().numpy()))
         finalists = torch.cat([best[torch.as_tensor(fresh, device=best.device)], X[values.argmax()][None]])
@@ -87,8 +94,20 @@ def is_near(X: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.asarray(distance < RESOLUTION)
 
 
-def _polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> Tensor:
-    """Move the continuous columns of some starts uphill; the others stay. Shape `k x d` to `k x d`."""
+def polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> Tensor:
+    """Move starts uphill within the constraints.
+
+    Args:
+        acqf: The acquisition function.
+        space: The space.
+        X: Valid starts. Shape `k x d`.
+        seed: Seed of the optimizer and of steps around.
+
+    Returns:
+        Valid points that are as good or better. Shape `k x d`.
+    """
+    if is_rough(space):
+        return torch.stack([_search(acqf, space, row, derive(seed, "polish", i)) for i, row in enumerate(X)])
     fixed_columns = [c for b in space.blocks if b.kind != "continuous" for c in range(b.start, b.stop)]
     if len(fixed_columns) == X.shape[1]:
         return X
@@ -98,8 +117,54 @@ def _polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> 
     return torch.as_tensor(decoded, dtype=X.dtype, device=X.device)
 
 
+def _search(acqf: torch.nn.Module, space: SearchSpace, start: Tensor, seed: int) -> Tensor:
+    """Climb, step around and exchange in turn until nothing gets better. Shape `d` to `d`."""
+    generator, best = rng(seed, "around"), start[None]
+    value = _values(acqf, best)
+    for _ in range(MAX_ROUNDS):
+        before = float(value)
+        best, value = _better(acqf, best, value, toward(space, _array(best), _climb_freely(acqf, space, best[0], seed)))
+        for _ in range(N_TRIES):
+            best, value = _better(acqf, best, value, around(space, _array(best), N_AROUND, generator))
+        best, value = _better(acqf, best, value, exchanges(space, _array(best)))
+        if float(value) - before < LEAST_GAIN:
+            break
+    decoded = space.decode(best.cpu().numpy())
+    is_stable = bool(space.is_valid(decoded).all())
+    return start if not is_stable else torch.as_tensor(space.encode(decoded)[0], dtype=start.dtype, device=start.device)
+
+
+def _array(best: Tensor) -> np.ndarray:
+    return np.asarray(best[0].cpu().numpy())
+
+
+def _better(acqf: torch.nn.Module, best: Tensor, value: Tensor, found: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the best of what was found where it is better. Shapes `1 x d`, `1`, `m x d`."""
+    if not len(found):
+        return best, value
+    X = torch.as_tensor(found, dtype=best.dtype, device=best.device)
+    values = _values(acqf, X)
+    top = int(values.argmax())
+    return (X[top][None], values[top][None]) if float(values[top]) > float(value) else (best, value)
+
+
+@torch.no_grad()
+def _values(acqf: torch.nn.Module, X: Tensor) -> Tensor:
+    return torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
+
+
+def _climb_freely(acqf: torch.nn.Module, space: SearchSpace, row: Tensor, seed: int) -> np.ndarray:
+    """Climb from a point under the linear constraints that hold there; the others may break. Shape `d`."""
+    limits = space.regions.limits_at(row.cpu().numpy())
+    fixed = sorted(set(range(len(row))) - set(limits.columns.tolist()))
+    if len(fixed) == len(row):
+        return np.asarray(row.cpu().numpy())
+    bounds = torch.tensor([[0.0], [1.0]], dtype=row.dtype, device=row.device).expand(2, len(row))
+    return np.asarray(_climb(acqf, limits, row, fixed, bounds, seed).cpu().numpy())
+
+
 def _climb(
-    acqf: torch.nn.Module, space: SearchSpace, row: Tensor, fixed: list[int], bounds: Tensor, seed: int
+    acqf: torch.nn.Module, limits: SearchSpace | Limits, row: Tensor, fixed: list[int], bounds: Tensor, seed: int
 ) -> Tensor:
     def constraint(parts: tuple[np.ndarray, np.ndarray, float]) -> tuple[Tensor, Tensor, float]:
         indices, coefficients, rhs = parts
@@ -116,8 +181,8 @@ def _climb(
             num_restarts=1,
             batch_initial_conditions=row[None, None, :],
             fixed_features={c: float(row[c]) for c in fixed} or None,
-            inequality_constraints=[constraint(c) for c in space.inequality_constraints] or None,
-            equality_constraints=[constraint(c) for c in space.equality_constraints] or None,
+            inequality_constraints=[constraint(c) for c in limits.inequality_constraints] or None,
+            equality_constraints=[constraint(c) for c in limits.equality_constraints] or None,
             options={"maxiter": 50},
         )
     return x[0].detach()

@@ -68,7 +68,7 @@ def _moved(
 ) -> tuple[Rows, np.ndarray]:
     """Move each row a few times, where it stays as good as the level."""
     for _ in range(N_MOVES):
-        tried = regions.step(rows, 10.0 ** (-SMALLEST * rng.random(len(rows))), rng)
+        tried = regions.step(rows, 10.0 ** (-SMALLEST * rng.random(len(rows))), rng, is_partial=True)
         tried = regions.relisted(tried, rng)
         found = misses(regions, tried)
         better = found <= level

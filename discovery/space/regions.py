@@ -11,48 +11,12 @@ from math import comb
 
 import numpy as np
 
-from discovery.space.polytope import center_of, null_space, reach
+from discovery.space.polytope import EncodedConstraint, center_of, null_space, reach
+from discovery.space.rows import Limits, Rows
 from discovery.space.system import System
 
 MAX_FACES = 64  # different polytopes that one call walks through
 REACHABLE = 1e-9  # relative: how near a sum must come to its right-hand side
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Configurations on their way; `k` continuous numbers, `l` lists, `p` inequalities.
-
-    Attributes:
-        codes: Positions in the lists. Shape `n x l`.
-        U: Shares of the bounds. Shape `n x k`.
-        low: Lowest share of each; equal to `high` where it is held at zero. Shape `n x k`.
-        high: Highest share of each. Shape `n x k`.
-        b: What is left of the right-hand sides of inequalities. Shape `n x p`.
-        P: Projections onto the directions along which equalities stay as they are. Shape `n x k x k`.
-    """
-
-    codes: np.ndarray
-    U: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    b: np.ndarray
-    P: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.U)
-
-    @property
-    def _parts(self) -> tuple[np.ndarray, ...]:
-        return self.codes, self.U, self.low, self.high, self.b, self.P
-
-    def at(self, places: np.ndarray) -> Rows:
-        """Return some of them. `places` is a mask or positions."""
-        return Rows(*(part[places] for part in self._parts))
-
-    def where(self, mask: np.ndarray, other: Rows) -> Rows:
-        """Return other rows where a mask is true, these elsewhere."""
-        pairs = zip(self._parts, other._parts, strict=True)
-        return Rows(*(np.where(mask.reshape(-1, *[1] * (own.ndim - 1)), new, own) for own, new in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,23 +63,35 @@ class Regions:
         return self.walk(rows, 32 + 8 * k, rng)
 
     def walk(self, rows: Rows, n_steps: int, rng: np.random.Generator) -> Rows:
-        """Move rows by hit-and-run."""
+        """Move rows by hit-and-run, even in the logarithm of numbers on a log scale."""
         for _ in range(n_steps):
-            rows = self.step(rows, np.ones(len(rows)), rng)
+            moved = self.step(rows, np.ones(len(rows)), rng)
+            if self.of.is_raw.any():
+                is_kept = np.log(rng.random(len(rows))) > self._log_scaled(moved) - self._log_scaled(rows)
+                moved = moved.where(is_kept, rows)
+            rows = moved
         return rows
 
-    def step(self, rows: Rows, scale: np.ndarray, rng: np.random.Generator) -> Rows:
+    def _log_scaled(self, rows: Rows) -> np.ndarray:
+        """Return the density, in logs, that is even in the logarithms of log-scale numbers. Shape `n`."""
+        ends = np.array([(codec.low, codec.high) for codec, _ in self.of.continuous])[self.of.is_raw]
+        raw = ends[:, 0] + rows.U[:, self.of.is_raw] * (ends[:, 1] - ends[:, 0])
+        return -np.log(raw).sum(axis=1)
+
+    def step(self, rows: Rows, scale: np.ndarray, rng: np.random.Generator, *, is_partial: bool = False) -> Rows:
         """Move each row along one direction within the linear constraints.
 
         Args:
             rows: The rows.
             scale: How far at most, as a share of what there is room for. Length `n`.
             rng: Source of directions and lengths.
+            is_partial: Whether a direction is of some of the numbers only, of few as often as of many.
         """
-        A = self.of.matrices[0]
-        direction = np.einsum("nk,nkl->nl", rng.standard_normal(rows.U.shape), rows.P)
-        slack = np.hstack([rows.U @ A.T - rows.b, rows.U - rows.low, rows.high - rows.U]).clip(0.0)
-        approach = np.hstack([-(direction @ A.T), -direction, direction])
+        direction = rng.standard_normal(rows.U.shape)
+        if is_partial:
+            direction *= rng.random(rows.U.shape) < rng.random((len(rows), 1))
+        direction = np.einsum("nk,nkl->nl", direction, rows.P)
+        slack, approach = self._room(rows, direction)
         forward, backward = reach(slack, approach), reach(slack, -approach)
         length = scale * ((forward + backward) * rng.random(len(rows)) - backward)
         return replace(rows, U=(rows.U + length[:, None] * direction).clip(rows.low, rows.high))
@@ -133,33 +109,70 @@ class Regions:
 
     def points(self, rows: Rows) -> np.ndarray:
         """Return rows as points. Shape `n x d`."""
-        X = np.zeros((len(rows), self.of.space.n_dims))
+        return self.placed(rows.codes, rows.U)
+
+    def placed(self, codes: np.ndarray, U: np.ndarray) -> np.ndarray:
+        """Return positions in the lists, shape `n x l`, and shares, shape `n x k`, as points. Shape `n x d`."""
+        X = np.zeros((len(U), self.of.space.n_dims))
         for i, (codec, start) in enumerate(self.of.continuous):
-            X[:, start] = rows.U[:, i]
+            X[:, start] = U[:, i]
             if self.of.is_raw[i]:
-                raw = codec.low + rows.U[:, i] * (codec.high - codec.low)
+                raw = codec.low + U[:, i] * (codec.high - codec.low)
                 X[:, start] = codec.encode(raw.clip(codec.low, codec.high))[:, 0]
         for i, (listed, part) in enumerate(self.of.listed):
-            X[:, part] = listed.encode(rows.codes[:, i])
+            X[:, part] = listed.encode(codes[:, i])
         return X
+
+    def shares(self, X: np.ndarray) -> np.ndarray:
+        """Return the shares of points. Shape `n x d` to `n x k`."""
+        U = np.zeros((len(X), len(self.of.continuous)))
+        for i, (codec, start) in enumerate(self.of.continuous):
+            U[:, i] = X[:, start]
+            if self.of.is_raw[i]:
+                U[:, i] = (codec.decode(X[:, [start]]) - codec.low) / (codec.high - codec.low)
+        return U
 
     def rows_at(self, X: np.ndarray) -> Rows:
         """Return points as rows: what is zero and counted stays zero. Shape `n x d`."""
-        k = len(self.of.continuous)
-        U = np.zeros((len(X), k))
-        for i, (codec, start) in enumerate(self.of.continuous):
-            raw = codec.decode(X[:, [start]])
-            U[:, i] = (raw - codec.low) / (codec.high - codec.low) if self.of.is_raw[i] else X[:, start]
-        codes = (
-            np.array([codec.decode(X[:, part]) for codec, part in self.of.listed])
-            .reshape(len(self.of.listed), len(X))
-            .T
-        )
+        k, U = len(self.of.continuous), self.shares(X)
+        codes = np.array([codec.decode(X[:, part]) for codec, part in self.of.listed], dtype=np.intp)
+        codes = codes.reshape(len(self.of.listed), len(X)).T
         counted = np.isin(np.arange(k), [i for group in self.of.groups for i in group.members])
         low, high = self._bounds(~(counted & (np.abs(U - self.of.zeros) <= 1e-12)))
-        b, _ = self._left(codes)
         P = np.array([self._projection(low[i] < high[i]) for i in range(len(X))]).reshape(len(X), k, k)
-        return Rows(codes, U.clip(low, high), low, high, b, P)
+        return Rows(codes, U.clip(low, high), low, high, self._left(codes)[0], P)
+
+    def along(self, row: Rows, direction: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Return the shares of one row moved parts of a direction, as far as linear constraints let it.
+
+        Args:
+            row: A single row.
+            direction: Where to, of which what leads along the equalities is taken. Shape `1 x k`.
+            parts: How much of it. Length `n`.
+        """
+        direction = np.einsum("nk,nkl->nl", direction, row.P)
+        room = np.minimum(reach(*self._room(row, direction)), 1.0)
+        return (row.U + (room * parts)[:, None] * direction).clip(row.low, row.high)
+
+    def limits_at(self, x: np.ndarray) -> Limits:
+        """Return what the optimizer may move at a point, and the linear constraints on it. Length `d`."""
+        row, (A, _, _, E, _, e) = self.rows_at(x[None]), self.of.matrices
+        free = (row.low < row.high)[0] & ~self.of.is_raw & (np.abs(row.P[0]).sum(axis=0) > 1e-9)
+        columns = np.array([start for _, start in self.of.continuous], dtype=np.int64)[free]
+        rest = np.where(free, 0.0, row.U[0])
+        e = self._left(row.codes)[1][0]
+
+        def sides(M: np.ndarray, rhs: np.ndarray) -> list[EncodedConstraint]:
+            moved = rhs - M @ rest
+            return [(columns, line[free], float(side)) for line, side in zip(M, moved, strict=True) if line[free].any()]
+
+        return Limits(columns, sides(A, row.b[0]), sides(E, e))
+
+    def _room(self, rows: Rows, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far every side is, and how fast a direction comes nearer to it. Shape `n x (p + 2 k)` each."""
+        A = self.of.matrices[0]
+        slack = np.hstack([rows.U @ A.T - rows.b, rows.U - rows.low, rows.high - rows.U]).clip(0.0)
+        return slack, np.hstack([-(direction @ A.T), -direction, direction])
 
     def _supports(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw which numbers may differ from zero, every allowed set as likely. Shape `n x (k + l)`."""
