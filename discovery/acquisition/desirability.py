@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 N_SAMPLES = 256
 FLOOR = 1e-3  # least desirability; below its ramp an outcome loses a little more, so that bad ones are told apart
+STEEP = 0.1  # width of the ramp before a threshold of hits, in units in which the outcome varies by about one
 SMOOTHING = 1e-4  # width over which improvements are smoothed, of a scale from 0 to 1
 
 
@@ -51,12 +52,18 @@ class Ramp:
         return torch.where(height > FLOOR, height.clamp_min(FLOOR).log(), math.log(FLOOR) + height - FLOOR)
 
 
-def ramp_of(want: Want) -> Ramp:
+def ramp_of(want: Want, unit: float = 1.0) -> Ramp:
     """Return the ramp of a want.
+
+    Args:
+        want: What is wanted; hits without a span get a steep ramp that ends at the threshold.
+        unit: Unit in which the outcome varies by about one, raw units.
 
     Raises:
         ConfigurationError: If it has no span, or the span does not hold what is to be matched.
     """
+    if want.goal == "hits" and want.span is None and want.threshold is not None:
+        return Ramp(want.threshold - (STEEP if want.above else -STEEP) * unit, want.threshold)
     if want.span is None:
         raise ConfigurationError(
             f"Objective {want.outcome} must come with `desirability: [low, high]` to be combined as a desirability."

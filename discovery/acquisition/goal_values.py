@@ -145,7 +145,7 @@ def _hit(want: Want) -> Hit:
 
 def _desirability(aim: Aim, now: Known, seed: int) -> Desirability:
     total = sum(want.weight for want in aim.wants)
-    ramps = tuple((want.outcome, ramp_of(want), want.weight / total) for want in aim.wants)
+    ramps = tuple((want.outcome, ramp_of(want, now.units[want.outcome]), want.weight / total) for want in aim.wants)
     reached = desirability_of(ramps, {name: mixture.expected for name, mixture in now.at.items()})
     best = reached.new_zeros(reached.shape[:-1]) if now.is_blank else now.best(reached)
     return Desirability(ramps, best, seed)

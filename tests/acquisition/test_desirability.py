@@ -21,6 +21,8 @@ T = torch.float64
         (Want("y", "match", target=4, span=(0, 10)), {0: 0, 2: 0.5, 4: 1, 7: 0.5, 10: 0}),
         (Want("y", "match", window=(4, 6), span=(0, 10)), {2: 0.5, 5: 1, 8: 0.5, 11: 0}),
         (Want("y", "hits", threshold=8, span=(2, 8)), {2: 0, 5: 0.5, 9: 1}),
+        (Want("y", "hits", threshold=8), {7.8: 0, 7.95: 0.5, 9: 1}),
+        (Want("y", "hits", threshold=8, above=False), {9: 0, 8.05: 0.5, 7: 1}),
         (Want("y", "hits", threshold=2, above=False, span=(2, 8)), {1: 1, 5: 0.5, 9: 0}),
     ],
 )
