@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from discovery.acquisition.insurance import is_insured
 from discovery.belief.hypotheses import load_hypotheses
-from discovery.cycle import CycleRequest, Observations, adapt, is_insured, pool_with_features, run_cycle
+from discovery.cycle import CycleRequest, Observations, adapt, pool_with_features, run_cycle
 from discovery.meta.train import Experience, meta_train_hypotheses
 from discovery.space import CandidatePool
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from discovery.acquisition.fantasies import N_FANTASIES
-from discovery.acquisition.imagined import Imagined, believers, can_grow, levels, members
+from discovery.acquisition.imagined import Imagined, can_grow, distinct, levels, members
 from discovery.acquisition.mixture import ANALYTIC
 from discovery.acquisition.pool import (
     N_FANTASIZED,
@@ -32,7 +32,7 @@ from discovery.seeds import rng, torch_generator
 
 LARGE = 12  # batches from here on are chosen in closed form; smaller ones as ever
 MOST_NUMBERS = 40_000_000  # members x experiments x candidates in memory, 8 bytes each
-N_LOOKED_AT = 1024  # candidates whose values are brought up to date for a choice, the best ones so far;
+N_LOOKED_AT = 512  # candidates whose values are brought up to date for a choice, the best ones so far;
 REFRESHED_EVERY = 16  # all of them are for every so many choices
 PER_CHOICE = 4  # candidates for each experiment of a batch, at least
 RANDOM_SHARE = 0.125  # of the candidates, drawn from the whole pool: the best by one criterion crowd together
@@ -40,7 +40,7 @@ RANDOM_SHARE = 0.125  # of the candidates, drawn from the whole pool: the best b
 
 def is_large(n: int, search: Search, turns: Sequence[Belief]) -> bool:
     """Say whether a batch is chosen here: many experiments, an analytic function, models with closed forms."""
-    return n >= LARGE and search.name in ANALYTIC and all(can_grow(belief) for belief in believers(turns))
+    return n >= LARGE and search.name in ANALYTIC and all(can_grow(belief) for belief in distinct(turns))
 
 
 def choose_batch(
@@ -64,7 +64,7 @@ def choose_batch(
     refuse_empty(allowed)
     choices = _blind_start(turns[0], X, allowed, search, X_pending)
     rows = _screened(turns, X, allowed, search, len(X_pending), [choice.index for choice in choices])
-    choosers = {id(b): Chooser(b, X[rows], X_pending, search) for b in believers(turns)}
+    choosers = {id(b): Chooser(b, X[rows], X_pending, search) for b in distinct(turns)}
     place_of = {int(row): place for place, row in enumerate(rows.tolist())}
     for choice in choices:
         _tell(choosers, place_of[choice.index])
@@ -146,10 +146,10 @@ def _screened(
     n = n_candidates(turns, n_pending)
     if len(free) <= n:
         return torch.as_tensor(free, device=X.device)
-    each = int(n * (1 - RANDOM_SHARE)) // len(believers(turns))
-    kept = [rng(search.seed, "spread").choice(free, n - each * len(believers(turns)), replace=False), np.array(chosen)]
+    each = int(n * (1 - RANDOM_SHARE)) // len(distinct(turns))
+    kept = [rng(search.seed, "spread").choice(free, n - each * len(distinct(turns)), replace=False), np.array(chosen)]
     rows = torch.as_tensor(free, device=X.device)
-    for belief in believers(turns):
+    for belief in distinct(turns):
         plain = acquisition_for(belief, replace(search, name="log_ei"), X[:0, : belief.kept[0].bank.n_dims])
         values = score(plain, X[rows], [part.name for part in belief.kept], search.middle)[0]
         kept.append(rows[values.topk(each).indices].cpu().numpy())
@@ -159,5 +159,5 @@ def _screened(
 def n_candidates(turns: Sequence[Belief], n_pending: int) -> int:
     """Return how many rows a batch is chosen from: as many as memory allows, some thousand."""
     n_experiments = len(turns) + n_pending + int(turns[0].kept[0].bank.X.shape[-2])
-    n_members = sum(map(members, believers(turns)))
+    n_members = sum(map(members, distinct(turns)))
     return max(PER_CHOICE * len(turns), min(N_FANTASIZED, MOST_NUMBERS // (n_members * n_experiments)))

@@ -153,6 +153,6 @@ def members(belief: Belief) -> int:
     return sum(part.bank.batch_shape[-1] for part in belief.kept)
 
 
-def believers(turns: Sequence[Belief]) -> list[Belief]:
+def distinct(turns: Sequence[Belief]) -> list[Belief]:
     """Return the distinct beliefs of a batch, in the order of their first turn."""
     return list({id(belief): belief for belief in turns}.values())

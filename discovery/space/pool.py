@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import CampaignSpec
-from discovery.errors import NoCandidateError
+from discovery.campaign import CampaignSpec, MoleculeParameter
+from discovery.errors import NoCandidateError, NotSupportedError
 from discovery.space.cells import column_of, refuse
+from discovery.space.chunks import n_rows_of
 from discovery.space.codecs import ListedCodec
 from discovery.space.descriptors import read_table
 
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
+    from discovery.space.stream import StreamedPool
 
+STREAM_ABOVE = 200_000  # rows; files with more are streamed, others held in memory
 _HIDDEN_SUFFIXES = ("", "_sem", "_sd", "_pred")
 
 
@@ -44,20 +48,64 @@ class CandidatePool:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def at(self, places: np.ndarray) -> CandidatePool:
+        """Return the configurations at some places, in that order. Shape `k`; integer."""
+        keys = tuple(self.keys[i] for i in places)
+        return CandidatePool(self.frame.iloc[places], self.X[places], keys, self.rows[places])
+
+    def n_left(self, taken: Collection[str]) -> int:
+        """Return how many configurations are not among those taken."""
+        return len(set(self.keys).difference(taken))
+
+    def starts(self, n: int, taken: Collection[str], generator: np.random.Generator) -> CandidatePool:
+        """Return the first `n` configurations of a random order that are not taken; fewer where the pool runs out."""
+        order = generator.permutation(len(self))
+        return self.at(order[[self.keys[i] not in taken for i in order]][:n])
+
     @classmethod
-    def from_spec(cls, spec: CampaignSpec, space: SearchSpace) -> CandidatePool | None:
+    def from_spec(cls, spec: CampaignSpec, space: SearchSpace) -> CandidatePool | StreamedPool | None:
         """Read the candidates of a campaign, or list all configurations where these are finite and few.
 
         Returns:
-            The pool, or None where there are no candidates and the space is continuous, mixed or too large.
+            The pool, streamed where the file has more than `STREAM_ABOVE` rows; None where there are no candidates
+            and the space is continuous, mixed or too large.
 
         Raises:
             InputError: If the file lacks a column, or a cell is no number, out of bounds or not in the list.
             NoCandidateError: If no row meets the constraints.
+            NotSupportedError: If there are more molecules than can be held.
         """
         if spec.candidates is not None:
+            n_rows = n_rows_of(spec.resolve(spec.candidates), enough=STREAM_ABOVE)
+            if n_rows > STREAM_ABOVE:
+                return _streamed(spec, space)
             return pool_of(read_table(spec.resolve(spec.candidates)), spec, space, spec.candidates)
         return pool_of(_product(space), spec, space, "the product of all values") if spec.has_pool else None
+
+
+def _streamed(spec: CampaignSpec, space: SearchSpace) -> StreamedPool:
+    """Open the many candidates of a campaign; molecules are not streamed."""
+    from discovery.space.stream_reading import open_stream
+
+    assert spec.candidates is not None
+    molecule = next((p.name for p in spec.parameters if isinstance(p, MoleculeParameter)), None)
+    if molecule is not None:
+        raise NotSupportedError(
+            f"candidates must hold at most {STREAM_ABOVE:,} rows where a parameter is a molecule ({molecule}); "
+            f"got more at {spec.candidates}.",
+            "Fingerprints of more do not fit into memory: take a part of the list, such as every tenth molecule.",
+        )
+    return open_stream(spec.resolve(spec.candidates), space, spec.candidates)
+
+
+def joined(pools: Sequence[CandidatePool]) -> CandidatePool:
+    """Put pools without common configurations one after the other."""
+    return CandidatePool(
+        frame=pd.concat([pool.frame for pool in pools]),
+        X=np.concatenate([pool.X for pool in pools]),
+        keys=tuple(key for pool in pools for key in pool.keys),
+        rows=np.concatenate([pool.rows for pool in pools]),
+    )
 
 
 def pool_of(table: pd.DataFrame, spec: CampaignSpec, space: SearchSpace, source: str) -> CandidatePool:
