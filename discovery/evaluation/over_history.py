@@ -142,7 +142,12 @@ def history_campaigns(spec: CampaignSpec, store: Store | None = None) -> tuple[H
         ConfigurationError: If a campaign of the store is named and there is no store.
         InputError: If a file cannot be read.
     """
-    return tuple(_campaign(spec, i, store) for i in range(len(spec.experience.history)))
+    from discovery.tasks.history_files import by_task  # loads torch
+
+    refs = by_task(spec.experience.history, spec)
+    split = spec.experience.model_copy(update={"history": refs})
+    whole = spec if refs == spec.experience.history else spec.model_copy(update={"experience": split})
+    return tuple(_campaign(whole, i, store) for i in range(len(refs)))
 
 
 def _campaign(spec: CampaignSpec, i: int, store: Store | None) -> HistoryCampaign:
@@ -155,7 +160,7 @@ def _campaign(spec: CampaignSpec, i: int, store: Store | None) -> HistoryCampaig
         "name": f"{spec.name} on {source}",
         "parameters": [own | _widened(spec, k, frame) for k, own in enumerate(plain["parameters"])],
         "experience": plain["experience"] | {"history": others},
-        "candidates": "rows.csv",
+        "candidates": spec.candidates or "rows.csv",
     }
     wide = CampaignSpec.from_mapping(data, spec.base_dir)
     space = SearchSpace.from_spec(wide)
@@ -171,13 +176,15 @@ def _campaign(spec: CampaignSpec, i: int, store: Store | None) -> HistoryCampaig
 
 def _read(spec: CampaignSpec, i: int, store: Store | None) -> pd.DataFrame:
     """Read a source: parameters that it held get their column; rows without an outcome are left out."""
+    from discovery.tasks.history_files import read_file  # loads torch
+
     ref, outcome = spec.experience.history[i], spec.objective.name
     if isinstance(ref, CampaignRef):
         if store is None:
             raise ConfigurationError(f"experience.history names the campaign {ref.campaign!r}, and no store is given.")
         frame = store.measurements(ref.campaign)
     else:
-        frame = read_rows(spec.resolve(history_name(ref))).frame
+        frame = read_file(ref, spec).frame
     frame = frame.assign(**{name: value for name, value in held_in(ref).items() if name not in frame})
     columns = [name for name in (*spec.parameter_names, outcome) if name in frame]
     return frame.loc[~is_blank(frame[outcome]), columns] if outcome in frame else frame[columns]

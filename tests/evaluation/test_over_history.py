@@ -50,6 +50,23 @@ def test_every_source_becomes_a_campaign_of_its_own(three: CampaignSpec) -> None
     assert summer.spec.outcome("yield").range == (0.0, 100.0) and summer.spec.objective.goal == "maximize"
 
 
+def test_every_level_of_a_table_becomes_a_campaign(three: CampaignSpec, tmp_path: Path) -> None:
+    """One table with a column of tasks, temperatures in kelvin, gives the campaigns that three tables would."""
+    parts = [rows("SPhos", 0.0).assign(run="spring"), rows("tBuXPhos", 5.0, n=14).assign(run="summer")]
+    table = pd.concat(parts)
+    table["temperature"] += 273.15
+    table.to_csv(tmp_path / "all.csv", index=False)
+    data = json.loads(three.model_dump_json(exclude_unset=True))
+    for parameter in data["parameters"]:
+        parameter |= {"unit": "degC"} if parameter["name"] == "temperature" else {}
+    data["experience"] = {"history": [{"file": "all.csv", "task": "run", "units": {"temperature": "K"}}]}
+    spring, summer = history_campaigns(CampaignSpec.from_mapping(data, tmp_path))
+    assert (spring.source, summer.source) == ("all.csv [run=spring]", "all.csv [run=summer]")
+    assert (spring.n_rows, summer.n_rows) == (12, 14)
+    assert summer.spec.parameters[2].bounds == (20.0, 134.0)
+    assert [ref.only for ref in summer.spec.experience.history] == [("spring",)]
+
+
 def test_constraints_as_text_hold_for_earlier_campaigns_too(three: CampaignSpec, tmp_path: Path) -> None:
     """What the file says in words restricts every earlier campaign: rows that break it are left out."""
     data = json.loads(three.model_dump_json(exclude_unset=True)) | {"constraints": ["temperature <= 62"]}
