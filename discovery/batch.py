@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from discovery.acquisition.changeover import SAME, Changeover
+from discovery.acquisition.changeover import Changeover
 from discovery.errors import NoCandidateError
 from discovery.space import CandidatePool
 from discovery.space.codecs import ContinuousCodec
@@ -239,7 +239,7 @@ def _cheaper(
     X, cost = before
     while cost > 0:
         limit = cost
-        part = _part_of(pool, space, lambda _, rows, limit=limit: costs.extra(rows, X) < limit - SAME)
+        part = _part_of(pool, space, lambda _, rows, limit=limit: costs.extra(rows, X) < limit - costs.slack)
         try:
             found, cost = ask(space, part)
         except NoCandidateError:

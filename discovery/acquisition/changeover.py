@@ -43,6 +43,11 @@ class Changeover:
         place = dict(zip(space.names, space.slices, strict=True))
         return cls(tuple(costs.values()), tuple(place[name] for name in costs))
 
+    @property
+    def slack(self) -> float:
+        """Costs nearer than this are equal, raw units of the objective."""
+        return SAME * min(self.costs)
+
     def between(self, A: np.ndarray, B: np.ndarray) -> np.ndarray:
         """Return what it costs to go from configurations to others. Shapes `a x d`, `b x d` to `a x b`."""
         total = np.zeros((len(A), len(B)))
@@ -85,11 +90,12 @@ class Changeover:
         settings = np.sort(seen)  # first member of every group, in the order of the batch
         groups = [np.flatnonzero(group == group[i]).tolist() for i in settings]
         start = np.zeros(len(settings)) if last is None else self.between(last[None], X[settings])[0]
+        start = start + self.slack * np.arange(len(settings))  # of orders that cost the same, the one as it was chosen
         step = self.between(X[settings], X[settings])
         path = _exact(start, step) if len(settings) <= MAX_EXACT else _inserted(start, step)
         best = [i for g in path for i in groups[g]]
         front = X[:0] if last is None else last[None]
-        is_less = self.total(np.vstack([front, X[best]])) < self.total(np.vstack([front, X])) - SAME
+        is_less = self.total(np.vstack([front, X[best]])) < self.total(np.vstack([front, X])) - self.slack
         return best if is_less else list(range(len(X)))
 
 
