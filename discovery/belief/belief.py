@@ -24,7 +24,7 @@ from discovery.belief.weights import (
     search_weights,
 )
 from discovery.errors import ConfigurationError
-from discovery.meta.learner import Adapted, Learner, Support, Surrogate
+from discovery.meta.learner import Adapted, Doubts, Learner, Support, Surrogate
 
 N_KEPT = 16  # members of a hypothesis with half of the weight or more that score candidates, standing for the others;
 LEAST_KEPT = 8  # lighter hypotheses are told with fewer of them
@@ -79,6 +79,18 @@ class Belief:
     weights: Tensor  # k search weights
     kept: tuple[KeptBank, ...]
     best_f: tuple[float, float] | None  # lowest and highest outcome so far
+    doubtful: tuple[int, ...] = ()  # positions of measurements that may be wild values, from 0
+
+    @property
+    def doubt(self) -> float:
+        """Weight of the members that take the doubtful measurements for wild values; 0 where none is doubtful."""
+        shares = [
+            torch.softmax(a.log_prior + a.log_evidence, dim=0)[a.is_doubting].sum()
+            if a.is_doubting is not None
+            else 0.0
+            for a in self.adapted
+        ]
+        return float(sum(weight * share for weight, share in zip(self.weights.tolist(), shares, strict=True)))
 
     @classmethod
     def adapt(cls, hypotheses: Sequence[Hypothesis], support: Support) -> Belief:
@@ -94,12 +106,14 @@ class Belief:
         names = [hypothesis.name for hypothesis in hypotheses]
         if not names or len(set(names)) < len(names):
             raise ConfigurationError(f"A belief needs hypotheses with distinct names; got {names}.")
+        support = _with_doubts(support, hypotheses)
         adapted = tuple(hypothesis.learner.adapt(support) for hypothesis in hypotheses)
         steps = torch.stack([hypothesis_steps(a.log_prior, a.log_steps) for a in adapted])
         prior = torch.tensor([h.prior_weight for h in hypotheses], dtype=steps.dtype, device=steps.device).log()
         weights = search_weights(prior, steps, cls._no_transfer(names))
         kept = tuple(_keep(name, a, weight) for name, a, weight in zip(names, adapted, weights.log(), strict=True))
-        return cls(tuple(hypotheses), adapted, steps, weights, kept, best_outcomes(support))
+        doubtful = () if support.doubtful is None else tuple(torch.nonzero(support.doubtful)[:, 0].tolist())
+        return cls(tuple(hypotheses), adapted, steps, weights, kept, best_outcomes(support), doubtful)
 
     @staticmethod
     def _no_transfer(names: Sequence[str]) -> int | None:
@@ -187,6 +201,15 @@ class Belief:
                 ]
             )
         return list(zip(*parts, strict=True))
+
+
+def _with_doubts(support: Support, hypotheses: Sequence[Hypothesis]) -> Support:
+    """Let the no-transfer hypothesis say what is doubtful: what nobody can explain, not what experience misjudges."""
+    if not support.is_robust:
+        return support
+    learner = next((h.learner for h in hypotheses if h.name == NO_TRANSFER), None)
+    found = learner.doubtful(support) if isinstance(learner, Doubts) else None
+    return replace(support, doubtful=found if found is not None and bool(found.any()) else None)
 
 
 def best_outcomes(support: Support) -> tuple[float, float] | None:

@@ -18,6 +18,7 @@ from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from discovery.errors import ShapeError
+from discovery.meta.blocks import BlockEffects
 from discovery.meta.components import Components, weighted
 from discovery.meta.features import SourceFeatures
 from discovery.meta.growing import GrowingGaussian
@@ -51,8 +52,8 @@ class Bank(FantasizeMixin, Model):
         components: Correlation functions that the members share.
         X: Support configurations. Shape `n x d` or `* x n x d`; `n` may be zero.
         Y: Measured outcomes, raw units. Shape `n`, or `* x h x n` with one value per member.
-        Yvar: Known noise variances, shape `n`, or `h x n` with one per member; added to each member's own noise. None
-            means none are known.
+        Yvar: Known noise variances, shape `n` or `h x n`, added to each member's own noise; None where none are known.
+        effects: Shifts that measurements of one block share; None without blocks.
     """
 
     def __init__(
@@ -63,13 +64,15 @@ class Bank(FantasizeMixin, Model):
         X: Tensor,
         Y: Tensor,
         Yvar: Tensor | None = None,
+        effects: BlockEffects | None = None,
     ) -> None:
         super().__init__()
         self.members, self.features, self.components = members, features, components
         self.n_dims = int(components.factor.shape[-1])
         self.X = X if X.ndim > 2 else X[None]  # * x (1 | h) x n x d
         self.Y = Y if Y.ndim > 1 else Y.expand(members.n_members, -1)  # * x h x n
-        self.Yvar = Yvar
+        self.Yvar, self.effects = Yvar, effects
+        self.noise_variance = members.noise.square() if effects is None else members.noise.square() + effects.total
         self._is_warped = members.is_warped
         if self.X.shape[-2] != self.Y.shape[-1]:
             raise ShapeError(f"Y must hold one outcome per row of X; got {self.Y.shape[-1]} for {self.X.shape[-2]}.")
@@ -127,15 +130,16 @@ class Bank(FantasizeMixin, Model):
         noise = self.members.noise.square()[:, None].expand(-1, self.X.shape[-2])
         if self.Yvar is not None:
             noise = noise + self.Yvar
-        K = self._covariance(inputs, inputs)
-        K = K + torch.diag_embed(noise + JITTER * torch.diagonal(K, dim1=-2, dim2=-1))
         self._train = inputs
+        K = self.prior()[1]
+        K = K + torch.diag_embed(noise + JITTER * torch.diagonal(K, dim1=-2, dim2=-1))
         self._factor = torch.linalg.cholesky(K)  # * x h x n x n
         self._whitened = self._whiten(self.Y - inputs.mean)
 
     def prior(self) -> tuple[Tensor, Tensor]:
-        """Prior mean, `* x h x n`, and covariance, `* x h x n x n`, of the latent outcome at the support."""
-        return self._train.mean, self._covariance(self._train, self._train)
+        """Prior mean, `* x h x n`, and covariance, `* x h x n x n`, of what is measured there, without noise."""
+        K = self._covariance(self._train, self._train)
+        return self._train.mean, K if self.effects is None else K + self.effects.covariance(K.shape[-1])
 
     def _whiten(self, residual: Tensor) -> Tensor:
         """Solve with the factor; outcomes that share a factor are its columns. Shape `* x h x n`."""
@@ -175,7 +179,7 @@ class Bank(FantasizeMixin, Model):
     def predictive(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the next noisy outcome at single points. Shapes as for `marginals`."""
         mean, variance = self.marginals(X)
-        return mean, variance + self.members.noise.square()[:, None]
+        return mean, variance + self.noise_variance[:, None]
 
     def growing(self, X: Tensor) -> GrowingGaussian:
         """Prepare for imagined outcomes at some of `N` points, with or without feature columns. Shape `N x d`."""
@@ -190,7 +194,7 @@ class Bank(FantasizeMixin, Model):
             return (self._covariance(one, test) - half[..., columns].transpose(-1, -2) @ half)[..., 0, :]
 
         least = 1e-12 * self.members.prior_variance[:, None]
-        return GrowingGaussian(mean[None], variance, self.members.noise.square()[:, None], least, covariances)
+        return GrowingGaussian(mean[None], variance, self.noise_variance[:, None], least, covariances)
 
     def posterior(
         self,
@@ -224,12 +228,12 @@ class Bank(FantasizeMixin, Model):
         return posterior_transform(posterior) if posterior_transform is not None else posterior
 
     def is_pool(self, X: Tensor) -> bool:
-        """Say whether inputs are single points, the same for every member, which need no joint covariances."""
+        """Say whether inputs are single points, the same for every member: no joint covariances are needed."""
         return X.ndim == self.Y.ndim + 2 and self.X.ndim == 3 and all(size == 1 for size in X.shape[1:-1])
 
     def _noise(self, given: bool | Tensor, mean: Tensor) -> Tensor:
         """Noise variances for points with means of shape `* x h x q`: those given, or the members' own."""
-        noise = given[..., 0] if isinstance(given, Tensor) else self.members.noise.square()[:, None]
+        noise = given[..., 0] if isinstance(given, Tensor) else self.noise_variance[:, None]
         return noise.expand(mean.shape)
 
     def _pool(self, X: Tensor) -> tuple[Tensor, Tensor]:
@@ -273,11 +277,11 @@ class Bank(FantasizeMixin, Model):
         Yvar = self.Yvar
         if Yvar is not None:
             Yvar = torch.cat([Yvar, Yvar.new_zeros(*Yvar.shape[:-1], Y_new.shape[-1])], dim=-1)
-        return Bank(self.members, self.features, self.components, X_all, Y_all, Yvar)
+        return Bank(self.members, self.features, self.components, X_all, Y_all, Yvar, self.effects)
 
     def with_outcomes(self, Y: Tensor) -> Bank:
         """Return the bank with other outcomes at the same configurations. Shape `n`, or `* x h x n`."""
-        return Bank(self.members, self.features, self.components, self.X, Y, self.Yvar)
+        return Bank(self.members, self.features, self.components, self.X, Y, self.Yvar, self.effects)
 
     def member_weights(self, log_weight: Tensor) -> Tensor:
         """Return log weights per batch element: here every member is one."""
@@ -285,9 +289,10 @@ class Bank(FantasizeMixin, Model):
 
     def scaled(self, factor: float) -> Bank:
         """Return the bank with outcomes in another unit: `factor` new units are one old unit."""
-        zero, one = self.Y.new_tensor(0.0), self.Y.new_tensor(factor)
         Yvar = None if self.Yvar is None else self.Yvar * factor**2
-        return Bank(self.members.in_units(zero, one), self.features, self.components, self.X, self.Y * factor, Yvar)
+        members = self.members.in_units(self.Y.new_tensor(0.0), self.Y.new_tensor(factor))
+        effects = None if self.effects is None else self.effects.scaled(factor)
+        return Bank(members, self.features, self.components, self.X, self.Y * factor, Yvar, effects)
 
     def transform_inputs(self, X: Tensor, input_transform: Any | None = None) -> Tensor:
         """Return the inputs: warping is part of the members."""

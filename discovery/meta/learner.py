@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ class Support:
         limits: Which outcomes are bounds: -1 = the true value lies at or below `y`, +1 = at or above, 0 = measured.
             Shape `n`, or None where all were measured.
         blocks: Level of every measurement in each block column (plate, day), counted from 0. Shapes `n`; empty without.
+        is_robust: Whether a measurement that all others speak against may count for less.
+        doubtful: Measurements that may be wild values, found by the no-transfer hypothesis. Shape `n`, bool, or None.
     """
 
     X: Tensor
@@ -44,11 +46,8 @@ class Support:
     yvar: Tensor | None = None
     limits: Tensor | None = None
     blocks: tuple[Tensor, ...] = ()
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether anything is said of single measurements."""
-        return self.limits is not None or bool(self.blocks)
+    is_robust: bool = False
+    doubtful: Tensor | None = None
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray, yvar: np.ndarray | None, device: torch.device | str) -> Support:
@@ -59,11 +58,14 @@ class Support:
 
         return cls(move(X), move(y), None if yvar is None else move(yvar))
 
-    def marked(self, limits: np.ndarray | None, blocks: Sequence[np.ndarray] = ()) -> Support:
-        """Return the support with what is said of single measurements: which are bounds, which share a block."""
+    def marked(
+        self, limits: np.ndarray | None, blocks: Sequence[np.ndarray] = (), *, is_robust: bool = False
+    ) -> Support:
+        """Return the support with what is said of measurements: bounds, blocks, and whether any may be wild."""
         device = self.X.device
         marks = None if limits is None or not np.any(limits) else torch.as_tensor(limits, device=device).long()
-        return replace(self, limits=marks, blocks=tuple(torch.as_tensor(b, device=device).long() for b in blocks))
+        levels = tuple(torch.as_tensor(level, device=device).long() for level in blocks)
+        return replace(self, limits=marks, blocks=levels, is_robust=is_robust)
 
 
 class Surrogate(Protocol):
@@ -145,12 +147,15 @@ class Adapted:
             many and only those that stand for all score candidates, so the model of all is made only when asked for.
         spread: Prior standard deviation of the latent outcome under every member, raw units, features left out: says
             which members imagine outcomes far away. Shape `h`.
+        is_doubting: Which members take the doubtful measurements for wild values. Shape `h`, bool; None where nothing
+            is doubtful.
     """
 
     log_prior: Tensor
     log_steps: Tensor
     condition: Callable[[Tensor], Surrogate]
     spread: Tensor
+    is_doubting: Tensor | None = None
 
     @property
     def log_evidence(self) -> Tensor:
@@ -182,6 +187,15 @@ class Setting:
     seed: int = 0
     device: torch.device | str = "cpu"
     on_step: Progress | None = None
+
+
+@runtime_checkable
+class Doubts(Protocol):
+    """A learner that can say which measurements are more likely wild values than not."""
+
+    def doubtful(self, support: Support) -> Tensor:
+        """Return which measurements are. Shape `n`, bool."""
+        ...
 
 
 class Learner(Protocol):

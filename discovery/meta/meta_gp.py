@@ -26,6 +26,7 @@ from discovery.meta.members import Members
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.meta.read_bank import ReadBank
 from discovery.meta.reading import Reading
+from discovery.meta.robust import find_doubtful, with_doubt
 from discovery.meta.rows import Rows
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
@@ -149,21 +150,30 @@ class MetaGP:
             Readings times members; order of the measurements changes nothing but the order of the one-step densities.
         """
         n = int(support.y.shape[0])
+        reading, n_anchoring = self._readings(support)
+        rows = with_doubt(self._rows(support), support.doubtful)
+        steps = self._steps(support, reading) if rows.is_plain else rows.log_steps(reading)
+        steps = torch.cat([torch.zeros_like(steps[..., :n_anchoring]), steps[..., n_anchoring:]], dim=-1)
+        log_prior = (reading.log_prior[:, None] + rows.members.log_prior).reshape(-1)
+        unit = reading.slope(torch.zeros_like(reading.sign)[:, None])
+        spread = (unit * rows.members.prior_variance.sqrt()).reshape(-1)
+        condition = partial(self._condition, rows, reading)
+        is_doubting = None if rows.widening is None else rows.is_doubting.repeat(reading.n_readings)
+        return Adapted(log_prior, steps.reshape(len(log_prior), n), condition, spread, is_doubting)
+
+    def doubtful(self, support: Support) -> Tensor:
+        """Return which measurements are more likely wild values than not, as these members see it. Shape `n`, bool."""
+        return find_doubtful(self._rows(support), *self._readings(support))
+
+    def _readings(self, support: Support) -> tuple[Reading, int]:
+        """Return the readings of the outcome, and how many measurements fix the scale."""
         outcomes = support.y.tolist()
         anchor = outcomes[: self.scale.n_anchoring(outcomes)]
-        reading = self.scale.readings(anchor, on_all_axes=not self.features.n_features, device=self.device)
-        steps = self._steps(support, reading)
-        steps = torch.cat([torch.zeros_like(steps[..., : len(anchor)]), steps[..., len(anchor) :]], dim=-1)
-        log_prior = (reading.log_prior[:, None] + self.members.log_prior).reshape(-1)
-        unit = reading.slope(torch.zeros_like(reading.sign)[:, None])
-        spread = (unit * self.members.prior_variance.sqrt()).reshape(-1)
-        condition = partial(self._condition, support, reading)
-        return Adapted(log_prior, steps.reshape(len(log_prior), n), condition, spread)
+        on_all_axes = not self.features.n_features
+        return self.scale.readings(anchor, on_all_axes=on_all_axes, device=self.device), len(anchor)
 
     def _steps(self, support: Support, reading: Reading) -> Tensor:
         """One-step log densities per raw unit. Shape `k x h x n`."""
-        if support.is_marked:
-            return self._rows(support).log_steps(reading)
         k, h, n = reading.n_readings, self.members.n_members, len(support.y)
         z, log_slope = reading.read(support.y)
         Y = z[:, None, :].expand(k, h, n)
@@ -177,18 +187,18 @@ class MetaGP:
             each.append(bank.one_step_log_densities() + log_slope[i])
         return torch.stack(each)
 
-    def _condition(self, support: Support, reading: Reading, index: Tensor) -> ReadBank:
+    def _condition(self, rows: Rows, reading: Reading, index: Tensor) -> ReadBank:
         """Condition some pairs of reading and member, numbered as in `adapt`."""
-        h = self.members.n_members
+        h, support = rows.members.n_members, rows.support
         own = reading[index // h]
-        if support.is_marked:
-            return ReadBank(self._rows(support).bank(own, index % h), own)
+        if not rows.is_plain:
+            return ReadBank(rows.bank(own, index % h), own)
         z, log_slope = own.read(support.y)
         known = None if support.yvar is None else support.yvar * (2 * log_slope.clamp_min(-300)).exp()
         return ReadBank(Bank(self.members[index % h], self.features, self.components, support.X, z, known), own)
 
     def _rows(self, support: Support) -> Rows:
-        return Rows(self.members, self.features, self.components, support)
+        return Rows(self.members, self.features, self.components, support).with_effects()
 
     def checkpoint(self, meta: CheckpointMeta) -> Checkpoint:
         """Write the learner down."""

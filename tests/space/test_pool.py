@@ -151,7 +151,7 @@ def test_further_outcomes_may_have_gaps(build):
     [
         ("90,20", "90,low", "yield must be a number; got 'low' at data row 2"),
         ("90,20", "90,inf", "yield must be a finite number; got 'inf'"),
-        ("90,20", "90,>20", "censored values are not supported yet; got '>20' at data row 2"),
+        ("90,20", "90,>high", "yield must be a number; got '>high' at data row 2"),
         ("yield,", "conversion,", "must have the outcome column 'yield'"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_copy_of_a_file_adds_no_answer_twice(store, check, tmp_path):
 
 def test_good_rows_land_and_bad_rows_are_kept_with_reasons(store, check, tmp_path):
     """One ingestion keeps both: the good as measurements, the bad with row, column, value and reason."""
-    path = _csv(tmp_path / "results.csv", ["10,A,50,,x", "10,Q,NaN,,x", "500,A,<5,,x", "1,A"])
+    path = _csv(tmp_path / "results.csv", ["10,A,50,,x", "10,Q,NaN,,x", "500,A,<five,,x", "1,A"])
     report = store.add_measurements("lab", check(path))
     assert (report.n_added, report.n_rejected) == (1, 3)
     rejected = store.rejected_rows("lab")
@@ -97,7 +97,7 @@ def test_good_rows_land_and_bad_rows_are_kept_with_reasons(store, check, tmp_pat
         [2, "ligand", "Q"],
         [2, "yield", "NaN"],
         [3, "temperature", "500"],
-        [3, "yield", "<5"],
+        [3, "yield", "<five"],
         [4, "", "1,A"],
     ]
     assert rejected["reason"].str.len().gt(5).all()
