@@ -68,18 +68,12 @@ def _csv_chunks(path: Path, names: Sequence[str], source: str) -> Iterator[pd.Da
     options = {"header": None, "dtype": object, "keep_default_na": False, "encoding": "utf-8-sig"}
     head = pd.read_csv(path, nrows=1, **options)  # type: ignore[call-overload]
     header = pd.Index(head.iloc[0].astype(str).str.strip())
-    places = sorted((int(header.get_loc(_one(header, name, source))), name) for name in names)
-    reader = pd.read_csv(  # type: ignore[call-overload]
-        path,
-        skiprows=1,
-        usecols=[place for place, _ in places],
-        names=[name for _, name in places],
-        chunksize=CHUNK_ROWS,
-        **options,
-    )
+    places = {name: int(header.get_loc(_one(header, name, source))) for name in names}
+    names_of = range(len(header))  # all columns are read: rows with too many cells are then refused
+    reader = pd.read_csv(path, skiprows=1, names=names_of, chunksize=CHUNK_ROWS, **options)  # type: ignore[call-overload]
     with reader:
         for frame in reader:
-            yield frame.fillna("")
+            yield frame[list(places.values())].set_axis(list(places), axis=1).fillna("")
 
 
 def _parquet_chunks(path: Path, names: Sequence[str], source: str) -> Iterator[pd.DataFrame]:
