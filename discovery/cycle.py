@@ -42,6 +42,7 @@ class Observations:
         limits: Which outcomes are bounds: -1 = the true value lies at or below `y`, +1 = at or above, 0 = measured.
             Shape `n`, or None where all were measured.
         blocks: Level of every measurement in each block column, counted from 0. Shapes `n`; empty without blocks.
+        is_robust: Whether a measurement that all others speak against may count for less.
     """
 
     X: np.ndarray
@@ -50,6 +51,7 @@ class Observations:
     keys: tuple[str, ...]
     limits: np.ndarray | None = None
     blocks: tuple[np.ndarray, ...] = ()
+    is_robust: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def adapt(hypotheses: Sequence[Hypothesis], observed: Observations) -> Belief:
     """
     device = hypotheses[0].learner.device
     support = Support.of(observed.X, observed.y, observed.yvar, device)
-    return Belief.adapt(hypotheses, support.marked(observed.limits, observed.blocks))
+    marked = support.marked(observed.limits, observed.blocks, is_robust=observed.is_robust)
+    return Belief.adapt(hypotheses, marked)
 
 
 def run_cycle(

@@ -112,6 +112,7 @@ class CampaignPart:
             keys=tuple(self.space.keys(rows)),
             limits=sides_of(rows, name),
             blocks=block_levels(rows, self.spec.blocks),
+            is_robust=self.spec.outcome(name).outliers == "auto",
         )
 
     def progress(self) -> CampaignProgress:
