@@ -93,7 +93,7 @@ class MixtureParameter(Part):
         if self.limit == len(names) and not self.min_fraction:
             return [simplex]
         counted: dict[str, Any] = {"type": "cardinality", "parameters": names, "max": self.limit}
-        return [simplex, counted | ({"low": self.min_fraction * self.total} if self.min_fraction else {})]
+        return [simplex, counted | ({"least": self.min_fraction * self.total} if self.min_fraction else {})]
 
 
 def expand_mixtures(data: Any, parameters: TypeAdapter[Any]) -> Any:

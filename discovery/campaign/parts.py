@@ -94,7 +94,10 @@ def explain(error: ValidationError, data: object, source: str = "") -> Configura
 
 def _is_echo(detail: ErrorDetails) -> bool:
     """Return whether a list counts as too short only because its entries are wrong, which other errors say."""
-    return detail["type"] == "too_short" and isinstance(detail["input"], list | tuple) and len(detail["input"]) > 0
+    if detail["type"] != "too_short":
+        return False
+    n_good, got = detail.get("ctx", {}).get("actual_length", 0), detail["input"]
+    return isinstance(got, list | tuple) and len(got) > n_good
 
 
 def _sentence(detail: ErrorDetails, data: object, place: str) -> tuple[str, str]:
