@@ -42,8 +42,9 @@ def ingest(
         print_json({**asdict(report), "rejected": [asdict(cell) for cell in rejected], "reason": progress.reason})
     else:
         controls = f", {counted(report.n_controls, 'control')} kept aside" if report.n_controls else ""
+        completed = f"{report.n_completed} completed, " if report.n_completed else ""
         say(
-            f"{counted(report.n_added, 'measurement')} added, {report.n_duplicates} known already, "
+            f"{counted(report.n_added, 'measurement')} added, {completed}{report.n_duplicates} known already, "
             f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet{controls}. "
             f"{progress.reason}"
         )
@@ -65,7 +66,7 @@ def _doubts(campaign: Campaign, checked: CheckedRows) -> Iterator[str]:
     for name in campaign.spec.outcome_names:
         low, high = campaign.spec.outcome(name).range or (-inf, inf)
         for n, row in rows:
-            if not low <= row[name] <= high:
+            if row[name] < low or row[name] > high:
                 yield f"data row {n}, {name}: {row[name]:g} is outside its range, {low:g} to {high:g}; it counts."
     outside = {fault.row: fault.column for fault in reversed(campaign.space.check(checked.frame))}
     for at, column in sorted(outside.items()):

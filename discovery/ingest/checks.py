@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from discovery.errors import InputError
-from discovery.space.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
 from discovery.ingest.controls import find_controls, read_controls
 from discovery.ingest.failures import find_failures, read_failures
 from discovery.ingest.records import CheckedRows, RejectedRow
 from discovery.space.cells import CellFault, faults_where, is_blank, read_numbers
+from discovery.space.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -49,7 +50,7 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
     _check_columns(raw, [*space.names, *spec.outcome_names])
     is_control = find_controls(raw.frame, spec)
     controls, wrong_controls = read_controls(raw.frame[is_control], spec)
-    pending = _is_pending(raw.frame[spec.outcome_names]) & ~is_control
+    pending = _is_pending(raw.frame[spec.outcome_names], is_any=len(spec.believed) == 1) & ~is_control
     has_failed = find_failures(raw.frame) & ~is_control
     failures, wrong_failures = read_failures(raw.frame[has_failed], spec, space)
     rows = raw.frame[~pending & ~is_control & ~has_failed]
@@ -97,16 +98,23 @@ def _check_columns(raw: RawRows, wanted: list[str]) -> None:
     )
 
 
-def _is_pending(cells: pd.DataFrame) -> np.ndarray:
-    """Return where any outcome is blank or `PENDING`. Shape `n`."""
-    waiting = [is_blank(cells[name]) | _matches(cells[name], rf"\s*{PENDING}\s*") for name in cells]
-    return np.logical_or.reduce(waiting)
+def _is_pending(cells: pd.DataFrame, *, is_any: bool) -> np.ndarray:
+    """Return where any outcome, or each of them, is blank or `PENDING`. Shape `n`."""
+    waiting = [_is_waiting(cells[name]) for name in cells]
+    return np.logical_or.reduce(waiting) if is_any else np.logical_and.reduce(waiting)
+
+
+def _is_waiting(cells: pd.Series) -> np.ndarray:
+    return is_blank(cells) | _matches(cells, rf"\s*{PENDING}\s*")
 
 
 def _read_outcome(rows: pd.DataFrame, name: str, spec: CampaignSpec) -> ReadOutcomes:
     """Read an outcome's column, and its column of sides where there is one."""
     marks = rows[f"{name}{SUFFIX}"].reset_index(drop=True) if f"{name}{SUFFIX}" in rows else None
-    return read_outcome(rows[name].reset_index(drop=True), marks, spec.outcome(name).limits)
+    cells = rows[name].reset_index(drop=True)
+    waiting = _is_waiting(cells)  # of several outcomes one may come later
+    found = read_outcome(cells.mask(waiting), marks, spec.outcome(name).limits)
+    return replace(found, faults=tuple(fault for fault in found.faults if not waiting[fault.row]))
 
 
 def _read_sems(rows: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, list[CellFault]]:
@@ -127,7 +135,7 @@ def _is_out_of_range(numbers: pd.DataFrame, spec: CampaignSpec) -> np.ndarray:
     for name in spec.outcome_names:
         declared = spec.outcome(name).range
         if declared is not None:
-            outside |= ~numbers[name].between(*declared).to_numpy(dtype=bool)
+            outside |= (numbers[name].notna() & ~numbers[name].between(*declared)).to_numpy(dtype=bool)
     return outside
 
 

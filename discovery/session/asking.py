@@ -42,6 +42,7 @@ class AskPlan:
         excluded_keys: Configurations that may not be proposed.
         spec_hash: The campaign file as it was.
         seen: Positions of the measurements that counted, by outcome, where several outcomes have to be foreseen.
+        lost: Proposals whose experiments were infeasible.
         given: Value by parameter that was given, and not chosen.
         without: Values and ranges by parameter that were not to be had.
         shared: Parameters that have one value in all proposals.
@@ -61,6 +62,7 @@ class AskPlan:
     excluded_keys: tuple[str, ...]
     spec_hash: str
     seen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
     without: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
@@ -112,6 +114,7 @@ class AskPlan:
         stored["pending_X"] = tuple(tuple(map(float, row)) for row in stored["pending_X"])
         stored["excluded_keys"] = tuple(stored["excluded_keys"])
         stored["seen"] = {name: tuple(positions) for name, positions in stored.get("seen", {}).items()}
+        stored["lost"] = tuple(stored.get("lost", ()))
         stored["shared"] = tuple(stored.get("shared", ()))
         return cls(**stored)
 

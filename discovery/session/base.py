@@ -79,20 +79,23 @@ class CampaignPart:
         """
         return self._observed(self._usable(), outcome or self.spec.objective.name)
 
-    def results(self, seen: Mapping[str, Sequence[int]] | None = None) -> Results:
+    def results(self, seen: Mapping[str, Sequence[int]] | None = None, lost: Sequence[str] | None = None) -> Results:
         """Return what has been measured of every outcome that the belief has to foresee.
 
         Args:
             seen: Positions of the measurements that counted, by outcome; default all that there are.
+            lost: Proposals whose experiments were infeasible; default all that there are.
         """
         from discovery.aimed_cycle import Results
+        from discovery.session.failures import success_observations
 
         rows = self._usable()
         if seen is not None:
             rows = rows[rows["position"].isin({position for positions in seen.values() for position in positions})]
         parts = {name: rows if seen is None else rows[rows["position"].isin(seen[name])] for name in self.spec.believed}
         of = {name: self._observed(part, name) for name, part in parts.items()}
-        return Results(of, X=self.space.encode(rows), keys=tuple(self.space.keys(rows)))
+        succeeded = success_observations(self, rows, lost)
+        return Results(of, self.space.encode(rows), tuple(self.space.keys(rows)), succeeded)
 
     def seen(self) -> dict[str, tuple[int, ...]]:
         """Return the positions of the measurements that count for every outcome."""

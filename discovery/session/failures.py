@@ -6,6 +6,7 @@ the configuration cannot be made or measured. Next in the tour: `discovery.belie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -114,11 +115,23 @@ def _keep(store: Store, row: FailedRow, source: str) -> bool:
         return True
 
 
-def success_observations(one: CampaignPart) -> Observations | None:
+def lost_proposals(one: CampaignPart) -> tuple[str, ...]:
+    """Return proposals whose experiments are infeasible; none where the file says `infeasible: ignore`."""
+    if one.spec.infeasible == "ignore":
+        return ()
+    trials = one.store.trials(one.name, [TrialStatus.ABANDONED])
+    return tuple(trials.loc[trials["is_infeasible"].fillna(False).astype(bool), "proposal_id"])
+
+
+def success_observations(
+    one: CampaignPart, measured: pd.DataFrame | None = None, lost: Sequence[str] | None = None
+) -> Observations | None:
     """Return which experiments succeeded (1) and which are infeasible (0), for a belief about success.
 
     Args:
         one: The campaign.
+        measured: Its measurements; default all that there are.
+        lost: Proposals whose experiments are infeasible; default all that there are.
 
     Returns:
         All measured and all infeasible configurations that the present space can represent, or None where none is
@@ -126,14 +139,13 @@ def success_observations(one: CampaignPart) -> Observations | None:
     """
     from discovery.cycle import Observations
 
-    if one.spec.infeasible == "ignore":
-        return None
     with one.store.transaction():
-        trials = one.store.trials(one.name, [TrialStatus.ABANDONED])
-        proposals, measured = one.proposals(), one.measurements()
-    ids = trials.loc[trials["is_infeasible"].fillna(False).astype(bool), "proposal_id"]
-    lost = proposals[proposals["proposal_id"].isin(ids)]
-    parts = [rows[is_representable(one.space, rows)] for rows in (measured, lost)]
+        ids = lost_proposals(one) if lost is None else lost
+        if not ids:
+            return None
+        proposals, rows = one.proposals(), one.measurements() if measured is None else measured
+    failed = proposals[proposals["proposal_id"].isin(ids)]
+    parts = [part[is_representable(one.space, part)] for part in (rows, failed)]
     if parts[1].empty:
         return None
     return Observations(

@@ -71,7 +71,7 @@ def note_results(one: CampaignPart, report: IngestReport) -> None:
         one: The campaign.
         report: What the ingestion did, in the same transaction.
     """
-    if not report.n_added:
+    if not report.n_added + report.n_completed:
         return
     progress = one.progress()
     payload = {"n_added": report.n_added, "n_measurements": progress.n_measurements}

@@ -12,6 +12,7 @@ from discovery.errors import InputError, NoCandidateError, StopAdvisedError
 from discovery.lifecycle import CampaignStatus
 from discovery.session.asking import AskPlan, differences, gain_of, propose, propose_aimed
 from discovery.session.changes import changed_since
+from discovery.session.failures import lost_proposals
 from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
 from discovery.session.proposals import ProposalBook, proposal_table
@@ -64,9 +65,7 @@ class Proposing(Learning):
         with running(self.store, self.name) as check:
             return self._ask(n, check, today, go_on=go_on)
 
-    def today(
-        self, given: Mapping[str, object] | None = None, without: Mapping[str, object] | None = None
-    ) -> Today:
+    def today(self, given: Mapping[str, object] | None = None, without: Mapping[str, object] | None = None) -> Today:
         """Check what holds today, as `ask` does, and that it leaves something.
 
         Raises:
@@ -82,9 +81,10 @@ class Proposing(Learning):
         with self.store.transaction():
             book, observed = self._book(), self.observations()
             n_allowed = self._allowed(n, book)
-            results, seen = (None, {}) if self.spec.is_plain else (self.results(), self.seen())
+            lost = lost_proposals(self)
+            results, seen = (None, {}) if self.spec.is_plain and not lost else (self.results(lost=lost), self.seen())
         plan = AskPlan.make(self.spec, self.space, book, len(observed.y) if results is None else results.n, n_allowed)
-        plan = replace(plan, seen=seen, given=today.given, without=today.without)
+        plan = replace(plan, seen=seen, lost=lost, given=today.given, without=today.without)
         if results is None:
             result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
         else:
@@ -124,7 +124,7 @@ class Proposing(Learning):
             self._check_space(proposal_id, versions.values(), since)
             hypotheses = self._load(self.shelf.load_versions(versions))
             observed = _first(self.observations(), stored.n_measurements)
-            results = self.results(plan.seen) if plan.seen else None
+            results = self.results(plan.seen, plan.lost) if plan.seen else None
             others = {name: self._load(self._versions_of(name, said)) for name, said in stored.others.items()}
         if results is None:
             drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
@@ -140,9 +140,12 @@ class Proposing(Learning):
 
     def _arena(self, known: Known, results: Results) -> Arena:
         """Return where proposals are looked for, and what is wanted of them."""
-        from discovery.aimed_cycle import Arena
+        from discovery.aimed_cycle import FEASIBLE, Arena
+        from discovery.belief.feasibility import success_hypotheses
         from discovery.session.aims import make_aim
 
+        if results.succeeded is not None:
+            known = {**known, FEASIBLE: success_hypotheses(self.space, self.shelf.device)}
         return Arena(self.space, self.pool, known, make_aim(self.spec, self.space, self.pool, results))
 
     def _versions_of(self, outcome: str, said: Iterable[HypothesisPrediction]) -> tuple[TrainedHypothesis, ...]:
@@ -203,5 +206,8 @@ class Proposing(Learning):
 
 def _first(observed: Observations, n: int) -> Observations:
     """Return the first `n` observations."""
-    yvar = None if observed.yvar is None else observed.yvar[:n]
-    return replace(observed, X=observed.X[:n], y=observed.y[:n], yvar=yvar, keys=observed.keys[:n])
+    cut = {
+        name: None if part is None else part[:n] for name in ("yvar", "limits") for part in [getattr(observed, name)]
+    }
+    blocks = tuple(block[:n] for block in observed.blocks)
+    return replace(observed, X=observed.X[:n], y=observed.y[:n], keys=observed.keys[:n], blocks=blocks, **cut)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from discovery.errors import InputError, counted
 from discovery.settings import current_user
+from discovery.store.completing import COMPLETED
 from discovery.store.measurements import Measurements, incoming_rows
 from discovery.store.records import MeasurementRow
 from discovery.store.sql import run_on_frame
@@ -50,7 +51,8 @@ SELECT m.measurement_id, m.supersedes AS corrected_id, m.position, m.is_retracte
        m.ingested_at AS corrected_at, wrong.configuration AS configuration_before, wrong.outcomes AS outcomes_before,
        wrong.sems AS sems_before, wrong.limits AS limits_before, m.configuration, m.outcomes, m.sems, m.limits
 FROM measurements m JOIN measurements wrong ON wrong.measurement_id = m.supersedes
-WHERE m.campaign = $campaign ORDER BY m.ingested_at, m.measurement_id
+WHERE m.campaign = $campaign AND NOT (m.reason = $completed AND NOT m.is_retracted)
+ORDER BY m.ingested_at, m.measurement_id
 """
 
 
@@ -139,7 +141,7 @@ class Corrections(Measurements):
             `corrected_by`, `corrected_at`, and as JSON `configuration_before`, `outcomes_before`, `sems_before`,
             `limits_before`, `configuration`, `outcomes`, `sems` and `limits`.
         """
-        return self._frame(_CORRECTIONS, campaign=campaign)
+        return self._frame(_CORRECTIONS, campaign=campaign, completed=COMPLETED)
 
     def _check_last(self, measurement_id: str, reason: str) -> str:
         """Refuse a correction without a reason, or of what was corrected already; return the campaign."""

@@ -16,10 +16,11 @@ import pandas as pd
 
 from discovery.campaign import category_text
 from discovery.errors import InputError
-from discovery.space.censored import SUFFIX
 from discovery.lifecycle import ProposalStatus, TrialStatus
+from discovery.space.censored import SUFFIX
 from discovery.store.base import Columns, StorePart, columns_of, typed
 from discovery.store.codec import rows_to_json, widen
+from discovery.store.completing import complete
 from discovery.store.records import IngestReport
 from discovery.store.sql import fetch_frame, run_on_frame
 
@@ -128,6 +129,7 @@ class Measurements(StorePart):
             keyed = {"campaign": campaign, "source_hash": checked.content_hash, "file": checked.file}
             run_on_frame(connection, incoming, _KEYED, keyed)
             connection.execute(_FRESH, {"campaign": campaign, "file": checked.file})
+            n_completed = complete(connection, words) if len(self._columns(campaign)[1]) > 1 else 0
             connection.execute(_LAND, words)
             landed = fetch_frame(connection, _LANDED)
             connection.execute(
@@ -137,13 +139,14 @@ class Measurements(StorePart):
             _keep_rejected(connection, checked, words)
         return IngestReport(
             n_added=len(landed),
-            n_duplicates=len(incoming) - len(landed),
+            n_duplicates=len(incoming) - len(landed) - n_completed,
             n_rejected=checked.n_rejected,
             measurement_ids=tuple(landed["measurement_id"]),
             n_pending=checked.n_pending,
             n_controls=checked.n_controls,
             n_out_of_range=checked.n_out_of_range,
             n_unproposed=int((landed["status"] != ProposalStatus.APPROVED).sum()),
+            n_completed=n_completed,
         )
 
     def measurements(self, campaign: str, spec: CampaignSpec | None = None) -> pd.DataFrame:

@@ -96,6 +96,7 @@ class IngestReport:
         n_unproposed: Rows that landed and answer no approved proposal.
         n_controls: Rows that are controls and were read; they are no measurements.
         n_failed: Experiments whose rows say that they failed, or cannot succeed; said before, they do not count.
+        n_completed: Measurements that lacked outcomes and have got them.
     """
 
     n_added: int
@@ -107,6 +108,7 @@ class IngestReport:
     n_unproposed: int = 0
     n_controls: int = 0
     n_failed: int = 0
+    n_completed: int = 0
 
 
 @dataclass(frozen=True)
