@@ -52,8 +52,8 @@ def _list_campaigns(store: Store, as_json: bool) -> None:
 def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
     from discovery.review.experience import experience_sentences, judge_experience
+    from discovery.session.proposals import today_of
     from discovery.session.stopping import read_gains
-    from discovery.session.today import Today
 
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
@@ -71,7 +71,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "expected_gain": gains[-1].per_experiment if gains else None,
         "min_gain": campaign.spec.stop.min_gain,
         "n_corrections": len(campaign.corrections()),
-        "today": Today.of_cycle(campaign.store.metrics(campaign.name), progress.cycle).sentence(campaign.spec),
+        "today": today_of(campaign.store.metrics(campaign.name), progress.cycle).sentence(campaign.spec),
         "context": campaign.spec.context_names,
     }
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from discovery.session.batches import carry_out_plan
 from discovery.session.proposals import ProposalBook, is_representable
-from discovery.session.today import Today
+from discovery.space.today import Today
 
 if TYPE_CHECKING:
     from discovery.aimed_cycle import Arena, Results

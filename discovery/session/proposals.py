@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from discovery.lifecycle import ProposalStatus, TrialStatus
+from discovery.space.today import Today
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.space import SearchSpace
     from discovery.store import Store
 
+ASKED = "ask"
+"""Name of the metric whose detail is the plan of a cycle."""
 OPEN = (ProposalStatus.PROPOSED, ProposalStatus.APPROVED)
 
 
@@ -83,6 +87,18 @@ class ProposalBook:
         """Configurations that may not be proposed: open, rejected by a person, or given up."""
         is_out = self.frame["is_open"] | self.frame["is_abandoned"]
         return tuple(self.frame.loc[is_out | (self.frame["status"] == ProposalStatus.REJECTED), "key"])
+
+
+def today_of(metrics: pd.DataFrame, cycle: int) -> Today:
+    """Return what was given and missing when a cycle's proposals were made.
+
+    Args:
+        metrics: The campaign's numbers (`Store.metrics`).
+        cycle: The cycle; of one without a plan nothing is known.
+    """
+    details = metrics.loc[(metrics["name"] == ASKED) & (metrics["cycle"] == cycle), "detail"].tolist()
+    plan = json.loads(details[-1]) if details else {}
+    return Today.from_plan(plan.get("given", {}), plan.get("without", {}))
 
 
 def proposal_table(frame: pd.DataFrame, spec: CampaignSpec, proposal_ids: Sequence[str] | None = None) -> pd.DataFrame:

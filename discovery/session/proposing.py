@@ -15,10 +15,10 @@ from discovery.session.changes import changed_since
 from discovery.session.failures import lost_proposals
 from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
-from discovery.session.proposals import ProposalBook, proposal_table
+from discovery.session.proposals import ASKED, ProposalBook, proposal_table
 from discovery.session.records import Replay
 from discovery.session.stopping import GAIN, ExpectedGain
-from discovery.session.today import ASKED, Today
+from discovery.space.today import Today
 
 if TYPE_CHECKING:
     from discovery.aimed_cycle import Arena, Known, Results

@@ -20,8 +20,8 @@ from discovery.review import Misfit, ProposalCard, Verdict, check_edit, find_mis
 from discovery.session.base import CampaignPart
 from discovery.session.changes import CHANGED
 from discovery.session.happenings import note_decided, note_waiting
+from discovery.session.proposals import today_of
 from discovery.session.records import Decision, DecisionReport, ReviewReport
-from discovery.session.today import Today
 from discovery.store.proposals import AUTO
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Reviewing(CampaignPart):
         """
         with self.store.transaction():
             proposal, measured = self._proposal(proposal_id), self._usable()
-            today = Today.of_cycle(self.store.metrics(self.name), proposal.cycle)
+            today = today_of(self.store.metrics(self.name), proposal.cycle)
         return replace(make_card(proposal, measured, self.spec, self.space), today=today.sentence(self.spec))
 
     def _decide(self, verdict: Verdict, reviewer: str) -> ProposalRow:

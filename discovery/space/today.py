@@ -6,7 +6,6 @@ it is in `discovery.space.restricted`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     Pool = CandidatePool | StreamedPool
 
 _SPAN = re.compile(r"\s*(?P<low>[-+.\deE]*?)\s*\.\.\s*(?P<high>[-+.\deE]*)\s*")
-ASKED = "ask"
-"""Name of the metric whose detail is the plan of a cycle."""
 _NUMERIC = ("continuous", "discrete")
 Values = Mapping[str, object]
 
@@ -84,13 +81,6 @@ class Today:
                     f"{name} must not be given as {category_text(value)} and be without it.", "Remove one of the two."
                 )
         return cls(values, gone)
-
-    @classmethod
-    def of_cycle(cls, metrics: pd.DataFrame, cycle: int) -> Today:
-        """Read what held when a cycle's proposals were made out of a campaign's numbers (`Store.metrics`)."""
-        details = metrics.loc[(metrics["name"] == ASKED) & (metrics["cycle"] == cycle), "detail"].tolist()
-        plan = json.loads(details[-1]) if details else {}
-        return cls.from_plan(plan.get("given", {}), plan.get("without", {}))
 
     @classmethod
     def from_plan(cls, given: Mapping[str, Any], without: Mapping[str, Sequence[Any]]) -> Today:
