@@ -6,7 +6,7 @@ and is averaged over them. Next in the tour: `discovery.cycle`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from discovery.belief.belief import KeptBank
 from discovery.seeds import torch_generator
 
 if TYPE_CHECKING:
-    from discovery.acquisition.aims import Aim
+    from discovery.acquisition.aims import Aim, Limit
     from discovery.acquisition.pool import Search
     from discovery.belief.beliefs import Beliefs
 
@@ -42,6 +42,7 @@ class Serving:
         aim: What counts.
         outcomes: The banks of every outcome, with fantasies where experiments run.
         value: What improvement is worth; its values are logarithms.
+        limits: The limits that the value does not account for itself.
         feasible: The banks that say whether an experiment succeeds at all, or None.
         log_share: Log shares of fantasies where not all count alike. Shape `f`, or None.
     """
@@ -49,6 +50,7 @@ class Serving:
     aim: Aim
     outcomes: Outcomes
     value: Value
+    limits: tuple[Limit, ...] = ()
     feasible: tuple[KeptBank, ...] | None = None
     log_share: Tensor | None = None
 
@@ -139,7 +141,7 @@ class AimAcquisition(AcquisitionFunction):
 
     def _log_value(self, rows: Tensor, weights: Weights) -> Tensor:
         at = self._at(rows, weights)
-        value, held = self.serving.value(at), log_feasible(self.serving.aim.limits, at)
+        value, held = self.serving.value(at), log_feasible(self.serving.limits, at)
         both = value if held is None else value + held
         return log_mean(both) if self.serving.log_share is None else log_weighted_mean(both, self.serving.log_share)
 
@@ -169,18 +171,18 @@ def serve(aim: Aim, beliefs: Beliefs, search: Search, X_pending: Tensor) -> AimA
     if len(X_pending):
         outcomes = {name: _imagined(kept, X_pending, search.seed, name) for name, kept in outcomes.items()}
         now = Known.of(outcomes, torch.cat([X, X_pending]), aim.limits)
-    value = value_of(aim, known, now, search.seed)
+    value, limits = value_of(aim, known, now, search.seed)
     feasible = None if beliefs.feasible is None else tuple(beliefs.feasible.kept)
-    log_share = _share(aim, value, now, len(X_pending)) if value.is_success and len(X_pending) else None
-    return AimAcquisition(Serving(aim, outcomes, value, feasible, log_share))
+    log_share = _share(value, limits, now, len(X_pending)) if value.is_success and len(X_pending) else None
+    return AimAcquisition(Serving(aim, outcomes, value, limits, feasible, log_share))
 
 
 def _imagined(kept: tuple[KeptBank, ...], X: Tensor, seed: int, outcome: str) -> tuple[KeptBank, ...]:
     return fantasize(kept, X, torch_generator(seed, "fantasies", outcome), sign=1.0).kept
 
 
-def _share(aim: Aim, value: Callable[[Mapping[str, Mixture]], Tensor], now: Known, n_pending: int) -> Tensor:
+def _share(value: Value, limits: tuple[Limit, ...], now: Known, n_pending: int) -> Tensor:
     """Weigh fantasies by how probable it is that nothing under way succeeds. Shape `f`."""
-    held = log_feasible(aim.limits, now.at)
+    held = log_feasible(limits, now.at)
     success = value(now.at) if held is None else value(now.at) + held
     return log_share_failed(success[:, -n_pending:])

@@ -52,8 +52,8 @@ class Want:
 
     @property
     def sign(self) -> float:
-        """-1 to minimize, else 1."""
-        return -1.0 if self.goal == MINIMIZE else 1.0
+        """-1 where less is better: to minimize, and for hits below a threshold; else 1."""
+        return -1.0 if self.goal == MINIMIZE or (self.goal == "hits" and not self.above) else 1.0
 
 
 @dataclass(frozen=True)

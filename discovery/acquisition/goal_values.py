@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -14,12 +15,13 @@ from discovery.acquisition.gaussians import Mixture
 from discovery.acquisition.goals import Rising, Score
 from discovery.acquisition.hits import Hit
 from discovery.acquisition.known import Known
+from discovery.acquisition.limits import floors_of
 from discovery.acquisition.matching import Matching
 from discovery.acquisition.pareto import Hypervolume, front_boxes, infer_reference
 from discovery.errors import ConfigurationError, NotSupportedError
 
 if TYPE_CHECKING:
-    from discovery.acquisition.aims import Aim, Want
+    from discovery.acquisition.aims import Aim, Limit, Want
 
 LEAST_DISTANCE = 1e-3  # of an outcome's unit: nearer matches are as good
 LEAST_TRADED = 1e-6  # the same where distances are traded against other objectives
@@ -87,8 +89,8 @@ class Feasibility:
         return torch.zeros_like(next(iter(at.values())).mean[..., 0])
 
 
-def value_of(aim: Aim, known: Known, now: Known, seed: int) -> Value:
-    """Return what improvement is worth under an aim.
+def value_of(aim: Aim, known: Known, now: Known, seed: int) -> tuple[Value, tuple[Limit, ...]]:
+    """Return what improvement is worth under an aim, and the limits that it does not account for itself.
 
     Args:
         aim: What is wanted.
@@ -97,28 +99,35 @@ def value_of(aim: Aim, known: Known, now: Known, seed: int) -> Value:
         seed: Seed of samples.
 
     Raises:
-        ConfigurationError: If a desirability has no ramp.
+        ConfigurationError: If a want lacks what its goal needs.
         NotSupportedError: If the goals cannot be combined this way.
     """
     if aim.limits and known.is_hopeless:
-        return Feasibility()
+        return Feasibility(), aim.limits
     if aim.combine == "desirability":
-        return _desirability(aim, now, seed)
+        return _desirability(aim, now, seed), aim.limits
     wants = aim.wants
+    signs = {want.outcome: want.sign for want in wants if want.goal != "match"}
+    floors, rest = floors_of(aim.limits, signs)
     if len(wants) == 1 and wants[0].goal == "hits":
-        return _hit(wants[0])
+        return _hit(wants[0], floors), rest
     least = LEAST_DISTANCE if len(wants) == 1 else LEAST_TRADED
-    scores = tuple((want.outcome, score_of(want, least * known.units[want.outcome])) for want in wants)
+    scores = tuple((want.outcome, score_of(want, least * known.units[want.outcome], floors)) for want in wants)
     if now.is_blank:
-        return Prospect(scores, known.units)
+        return Prospect(scores, known.units), aim.limits
     if len(scores) == 1:
         ((name, score),) = scores
-        return Gain(name, score, now.best(score.of(now.at[name].expected)))
-    return _hypervolume(aim, scores, known, now)
+        return Gain(name, score, now.best(score.of(now.at[name].expected))), rest
+    return _hypervolume(aim, scores, known, now), rest
 
 
-def score_of(want: Want, least: float) -> Score:
-    """Return the score of a want; distances below `least` (raw units) are not told apart.
+def score_of(want: Want, least: float, floors: Mapping[str, float]) -> Score:
+    """Return the score of a want.
+
+    Args:
+        want: What is wanted.
+        least: Distances below this are not told apart, raw units.
+        floors: Lowest score that counts, by outcome.
 
     Raises:
         ConfigurationError: If nothing is given to match.
@@ -130,17 +139,18 @@ def score_of(want: Want, least: float) -> Score:
             "Use `combine: desirability`, or the goal maximize or minimize.",
         )
     if want.goal != "match":
-        return Rising(want.sign)
+        return Rising(want.sign, floors.get(want.outcome, -math.inf))
     low, high = (want.target, want.target) if want.window is None else want.window
     if low is None or high is None:
         raise ConfigurationError(f"Objective {want.outcome} must come with a target or a window to match; got neither.")
     return Matching(low, high, least)
 
 
-def _hit(want: Want) -> Hit:
+def _hit(want: Want, floors: Mapping[str, float]) -> Hit:
     if want.threshold is None:
         raise ConfigurationError(f"Objective {want.outcome} must come with a threshold for hits; got none.")
-    return Hit(want.outcome, want.threshold, want.above)
+    beyond = max(want.sign * want.threshold, floors.get(want.outcome, -math.inf))
+    return Hit(want.outcome, want.sign * beyond, want.above)
 
 
 def _desirability(aim: Aim, now: Known, seed: int) -> Desirability:

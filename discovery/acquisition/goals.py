@@ -6,12 +6,14 @@ expected to be exceeded. One outcome's expected improvement and a front's hyperv
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from discovery.acquisition.gaussians import Mixture
+from discovery.acquisition.gaussians import LEAST, Mixture
 
 
 class Score(Protocol):
@@ -32,9 +34,15 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class Rising:
-    """The outcome itself (`sign` 1), or its negative (-1)."""
+    """The outcome itself (`sign` 1), or its negative (-1).
+
+    Attributes:
+        sign: Which of the two.
+        floor: Scores below this are worth nothing at all: an outcome constraint in the direction of the goal.
+    """
 
     sign: float
+    floor: float = -math.inf
 
     def of(self, y: Tensor) -> Tensor:
         """Score outcomes."""
@@ -45,5 +53,11 @@ class Rising:
         return self.sign * at.expected
 
     def log_excess(self, at: Mixture, level: Tensor) -> Tensor:
-        """Logarithm of `E[max(score - level, 0)]`. Shape `[f x] n x k`."""
-        return (at if self.sign > 0 else at.flipped()).log_excess(level)
+        """Logarithm of `E[max(score - level, 0)]`, over scores above the floor. Shape `[f x] n x k`."""
+        seen = at if self.sign > 0 else at.flipped()
+        if math.isinf(self.floor):
+            return seen.log_excess(level)
+        start = level.clamp_min(self.floor)
+        jump = (start - level)[..., None, :]  # what a score at the floor exceeds the level by
+        stepped = torch.where(jump > 0, jump.clamp_min(LEAST).log() + seen.log_above(start), -torch.inf)
+        return torch.logaddexp(seen.log_excess(start), stepped)

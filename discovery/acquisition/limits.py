@@ -1,7 +1,8 @@
 """Constraints on outcomes: the probability that an experiment keeps to them, and that it succeeds at all.
 
 Limits on one outcome are an interval, whose probability is exact under the mixture. A limit on two outcomes is exact
-over pairs of members; on more, over a stratified sample of members. Different limits are multiplied.
+over pairs of members; on more, over a stratified sample of members. Different limits are multiplied, as if they were
+independent.
 """
 
 from __future__ import annotations
@@ -50,6 +51,31 @@ def intervals(limits: Sequence[Limit]) -> dict[str, tuple[float, float]]:
             bound, is_upper = limit.rhs / coefficient, (limit.relation == "<=") == (coefficient > 0)
             found[name] = (low, min(high, bound)) if is_upper else (max(low, bound), high)
     return found
+
+
+def floors_of(limits: Sequence[Limit], signs: Mapping[str, float]) -> tuple[dict[str, float], tuple[Limit, ...]]:
+    """Find limits that say from where on an outcome is good enough at all, in the direction in which it is wanted.
+
+    Such a limit and the improvement are one event, not two independent ones, and their joint expectation is exact.
+
+    Args:
+        limits: All limits.
+        signs: 1 or -1 for outcomes that are wanted high or low.
+
+    Returns:
+        The lowest score that counts, by outcome, and the limits that remain.
+    """
+    floors: dict[str, float] = {}
+    rest: list[Limit] = []
+    for limit in limits:
+        name = next(iter(limit.coefficients))
+        low, high = intervals([limit]).get(name, (-math.inf, math.inf))
+        floor = low if signs.get(name, 0.0) > 0 else -high
+        if name in signs and math.isfinite(floor):
+            floors[name] = max(floors.get(name, -math.inf), floor)
+        else:
+            rest.append(limit)
+    return floors, tuple(rest)
 
 
 def _log_joint(limit: Limit, at: Mapping[str, Mixture]) -> Tensor:

@@ -61,6 +61,8 @@ AIMS = {
     "desirability": Aim((HIGH, LOW), combine="desirability"),
     "limit": Aim((HIGH,), (Limit({"cost": 1.0}, "<=", 50.0),)),
     "limits on a front": Aim((HIGH, LOW), (Limit({"yield": 1.0, "cost": -0.5}, ">=", 0.0),)),
+    "limit in the direction of the goal": Aim((HIGH, LOW), (Limit({"yield": 1.0}, ">=", 35.0),)),
+    "hits within a limit": Aim((Want("yield", "hits", threshold=60.0),), (Limit({"yield": 1.0}, ">=", 65.0),)),
     "hopeless": Aim((HIGH,), (Limit({"cost": 1.0}, "<=", -30.0),)),
     "information": Aim((HIGH,), discrimination=1.0),
     "both": Aim((HIGH,), discrimination=0.5),
@@ -136,6 +138,14 @@ def test_limits_move_the_best_and_the_choice(beliefs, points, cost):
     assert float(held[c < 40].exp().mean()) > 0.7 and float(held[c > 65].exp().mean()) < 0.2
     chosen = int(limited(points[:, None, :]).argmax())
     assert float(c[chosen]) < 55
+
+
+def test_a_limit_that_the_goal_exceeds_anyway_changes_nothing(beliefs, points):
+    """Yields above the best are above a lower limit too: the improvement is not discounted again."""
+    limited = Aim((HIGH,), (Limit({"yield": 1.0}, ">=", 30.0),))
+    free = Aim((HIGH,), log_cost=lambda X: torch.zeros(len(X), dtype=X.dtype))
+    ours, plain = (acquisition_over(aim, beliefs, SEARCH, NONE)(points[:, None, :]) for aim in (limited, free))
+    torch.testing.assert_close(ours, plain)
 
 
 def test_while_nothing_keeps_to_the_limits_feasibility_decides(beliefs, points):
