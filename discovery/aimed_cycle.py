@@ -130,7 +130,7 @@ def _choose(
     taken = set(request.pending_keys) | (set() if request.allow_replicates else set(results.keys))
     pending = np.zeros((0, arena.space.n_dims)) if request.pending_X is None else request.pending_X
     X_pending = torch.as_tensor(pending, dtype=torch.float64, device=aiming.beliefs.device)
-    turns = [_is_doubted(aiming.beliefs, results.n + len(pending) + i) for i in range(request.n)]
+    turns = [_is_doubted(aiming, results.n + len(pending) + i) for i in range(request.n)]
     allowed = None if arena.pool is None else np.array([key not in taken for key in arena.pool.keys], dtype=bool)
     measured = results.X[:0] if request.allow_replicates else results.X
 
@@ -156,9 +156,13 @@ def _choose(
     return choices
 
 
-def _is_doubted(beliefs: Beliefs, position: int) -> bool:
-    """Say whether an experiment is chosen as if there were no experience, because that of some outcome is unproved."""
-    return any(is_insured(belief, position) for belief in beliefs.of.values())
+def _is_doubted(aiming: Aiming, position: int) -> bool:
+    """Say whether an experiment is chosen as if there were no experience, because that of some outcome is unproved.
+
+    Where only information counts none is: who trusts no experience has no hypotheses to tell apart.
+    """
+    is_for_gain = aiming.aim.discrimination < 1
+    return is_for_gain and any(is_insured(belief, position) for belief in aiming.beliefs.of.values())
 
 
 def _drafts(arena: Arena, aiming: Aiming, choices: Sequence[Choice], results: Results) -> tuple[ProposalDraft, ...]:
