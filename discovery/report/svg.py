@@ -37,8 +37,8 @@ class Series:
         x: Where along the plot, in order.
         y: Values; the upper edge of an area.
         color: Six hex digits after `#`.
-        kind: `line`, `steps` (a value holds until the next), `dots` or `area`.
-        low: Lower edge of an area.
+        kind: `line`, `steps` (a value holds until the next), `dots`, `area`, or `whiskers` (upright lines).
+        low: Lower edge of an area, or lower ends of whiskers.
         is_dashed: Whether a line is dashed.
         opacity: Between 0 and 1.
     """
@@ -47,7 +47,7 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     color: str
-    kind: Literal["line", "steps", "dots", "area"] = "line"
+    kind: Literal["line", "steps", "dots", "area", "whiskers"] = "line"
     low: Sequence[float] = ()
     is_dashed: bool = False
     opacity: float = 1.0
@@ -62,12 +62,16 @@ class Axis:
         low: Value at its beginning.
         high: Value at its end; above `low`.
         is_whole: Whether only whole numbers are marked.
+        is_log: Whether equal ratios are equally far apart; then `low` is above 0.
+        labels: What stands at 0, 1, 2, … in place of numbers; empty for numbers.
     """
 
     title: str
     low: float
     high: float
     is_whole: bool = False
+    is_log: bool = False
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def around(cls, title: str, values: Sequence[float], *, is_whole: bool = False) -> Axis:
@@ -76,13 +80,31 @@ class Axis:
         pad = 0.5 if is_whole else 0.05 * (high - low) or 0.5
         return cls(title, low - pad, high + pad, is_whole)
 
+    @classmethod
+    def listed(cls, title: str, labels: Sequence[str]) -> Axis:
+        """Return an axis with words side by side."""
+        return cls(title, -0.5, len(labels) - 0.5, labels=tuple(labels))
+
     @property
     def ticks(self) -> list[float]:
-        """Round values on the axis."""
+        """Round values on the axis, or the places of its labels."""
+        if self.labels:
+            return [float(i) for i in range(len(self.labels))]
+        if self.is_log:
+            return log_ticks(self.low, self.high)
         return ticks(self.low, self.high, is_whole=self.is_whole)
+
+    def text(self, value: float, room: float) -> str:
+        """Return what is written at a tick: its number, or its label as far as it has room, pixels."""
+        if not self.labels:
+            return number(value)
+        label, n_letters = self.labels[round(value)], max(int(room / LETTER), 2)
+        return label if len(label) <= n_letters else f"{label[: n_letters - 1]}…"
 
     def share(self, value: float) -> float:
         """Return where a value lies: 0 at the beginning, 1 at the end."""
+        if self.is_log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
 
@@ -101,7 +123,22 @@ def ticks(low: float, high: float, n: int = N_TICKS, *, is_whole: bool = False) 
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def plot(series: Sequence[Series], x_axis: Axis, y_axis: Axis, height: int = HEIGHT) -> str:
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return round values between two ends above 0: powers of ten with 2 and 5 times these, or powers of ten alone.
+
+    Example:
+        >>> log_ticks(60.0, 600.0)
+        [100.0, 200.0, 500.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1, 2, 5), (1,)):
+        found = [f * 10.0**power for power in powers for f in factors if low * 0.999 <= f * 10.0**power <= high * 1.001]
+        if len(found) <= N_TICKS:
+            break
+    return found if len(found) > 1 else ticks(low, high)
+
+
+def plot(series: Sequence[Series], x_axis: Axis, y_axis: Axis, height: int = HEIGHT, width: int = WIDTH) -> str:
     """Draw series as an SVG image.
 
     Args:
@@ -109,18 +146,14 @@ def plot(series: Sequence[Series], x_axis: Axis, y_axis: Axis, height: int = HEI
         x_axis: The horizontal axis.
         y_axis: The vertical axis.
         height: Pixels.
+        width: Pixels.
 
     Returns:
         The image's text; what lies outside of the axes is cut.
     """
-    frame = _Frame(x_axis, y_axis, height)
+    frame = Frame(x_axis, y_axis, height, width)
     drawn = "".join(frame.drawn(one, f"s{i}") for i, one in enumerate(series))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-        f"<style>{_style(series)}</style>{frame.axes()}"
-        f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{height - TOP - BOTTOM}"/>'
-        f'</clipPath><g clip-path="url(#c)">{drawn}</g>{_legend(series)}</svg>'
-    )
+    return frame.image(_rules(series), frame.axes() + frame.cut(drawn) + _legend(series))
 
 
 def data_uri(svg: str) -> str:
@@ -129,31 +162,55 @@ def data_uri(svg: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """From values to pixels."""
+class Frame:
+    """From values to pixels: a plot without what is drawn in it.
+
+    Attributes:
+        x_axis: The horizontal axis.
+        y_axis: The vertical axis.
+        height: Pixels.
+        width: Pixels.
+    """
 
     x_axis: Axis
     y_axis: Axis
-    height: int
+    height: int = HEIGHT
+    width: int = WIDTH
+
+    def image(self, rules: str, content: str) -> str:
+        """Return an image with some style rules and what is drawn."""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
+            f'height="{self.height}"><style>{rules}</style>{content}</svg>'
+        )
+
+    def cut(self, drawn: str) -> str:
+        """Return what is drawn as far as it lies between the axes."""
+        across, upwards = self.width - LEFT - RIGHT, self.height - TOP - BOTTOM
+        clip = f'<clipPath id="c"><rect x="{LEFT}" y="{TOP}" width="{across}" height="{upwards}"/></clipPath>'
+        return f'{clip}<g clip-path="url(#c)">{drawn}</g>'
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Return where a point lies, pixels from the upper left corner."""
-        across = LEFT + self.x_axis.share(x) * (WIDTH - LEFT - RIGHT)
+        across = LEFT + self.x_axis.share(x) * (self.width - LEFT - RIGHT)
         return round(across, 1), round(self.height - BOTTOM - self.y_axis.share(y) * (self.height - TOP - BOTTOM), 1)
 
     def axes(self) -> str:
         """Draw grid, tick labels and titles."""
-        left, bottom = LEFT, self.height - BOTTOM
-        parts = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{WIDTH - RIGHT}" y2="{bottom}"/>']
+        left, right, bottom = LEFT, self.width - RIGHT, self.height - BOTTOM
+        parts = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
+        room = (right - left) / max(len(self.x_axis.labels), 1)  # pixels for a label
         for value in self.y_axis.ticks:
             y = self.at(self.x_axis.low, value)[1]
-            parts.append(f'<line class="grid" x1="{left}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
-            parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{number(value)}</text>')
+            parts.append(f'<line class="grid" x1="{left}" y1="{y}" x2="{right}" y2="{y}"/>')
+            label = self.y_axis.text(value, LEFT - 14)
+            parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{escape(label)}</text>')
         for value in self.x_axis.ticks:
             x = self.at(value, self.y_axis.low)[0]
-            parts.append(f'<text x="{x}" y="{bottom + 17}" text-anchor="middle">{number(value)}</text>')
+            label = self.x_axis.text(value, room)
+            parts.append(f'<text x="{x}" y="{bottom + 17}" text-anchor="middle">{escape(label)}</text>')
         middle = (TOP + bottom) / 2
-        parts.append(_text(self.x_axis.title, (left + WIDTH - RIGHT) / 2, self.height - 10))
+        parts.append(_text(self.x_axis.title, (left + right) / 2, self.height - 10))
         parts.append(_text(self.y_axis.title, 14, middle, f'transform="rotate(-90 14 {middle})"'))
         return "".join(parts)
 
@@ -165,15 +222,24 @@ class _Frame:
         if one.kind == "area":
             back = [self.at(x, y) for x, y in zip(one.x, one.low, strict=True)][::-1]
             return f'<polygon class="{name}" points="{_pairs(points + back)}"/>'
+        if one.kind == "whiskers":
+            ends = [self.at(x, low)[1] for x, low in zip(one.x, one.low, strict=True)]
+            lines = zip(points, ends, strict=True)
+            return "".join(f'<line class="{name}" x1="{x}" y1="{y}" x2="{x}" y2="{end}"/>' for (x, y), end in lines)
         if one.kind == "steps":
             corners = [(after[0], before[1]) for before, after in pairwise(points)]
             points = points[:1] + [p for pair in zip(corners, points[1:], strict=True) for p in pair]
         return f'<polyline class="{name}" points="{_pairs(points)}"/>'
 
 
-def _style(series: Sequence[Series]) -> str:
+def _rules(series: Sequence[Series]) -> str:
     light = "".join(_rule(i, one, one.color) for i, one in enumerate(series))
     dark = "".join(_rule(i, one, _lighter(one.color)) for i, one in enumerate(series))
+    return style(light, dark)
+
+
+def style(light: str, dark: str) -> str:
+    """Return the rules of a plot, with those for light and for dark pages."""
     return f"{STYLE}{light}@media(prefers-color-scheme:dark){{{DARK_STYLE}{dark}}}"
 
 
@@ -181,7 +247,7 @@ def _rule(i: int, one: Series, color: str) -> str:
     if one.kind in ("dots", "area"):
         return f".s{i}{{fill:{color};fill-opacity:{one.opacity:g}}}"
     dashes = ";stroke-dasharray:5 4" if one.is_dashed else ""
-    width = 1.5 if one.is_dashed else 2.5
+    width = 1.5 if one.is_dashed else 4 if one.kind == "whiskers" else 2.5
     return f".s{i}{{fill:none;stroke:{color};stroke-width:{width};stroke-opacity:{one.opacity:g}{dashes}}}"
 
 

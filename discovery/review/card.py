@@ -1,26 +1,28 @@
 """The proposal card: everything that a person needs to decide about one proposal, on one screen.
 
-All predictions are those that were stored when the proposal was made. Last station of the tour.
+All predictions are those that were stored when the proposal was made. Last station of the tour;
+`discovery.review.card_text` writes it, and `discovery.review.explanation` says more.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from discovery.belief.records import mix
-from discovery.errors import counted
-from discovery.review.explain import argument_sentence, hypothesis_words, intent_sentence, interval
+from discovery.review.explain import argument_sentence, intent_sentence, interval
+from discovery.review.neighbors import Neighbor, nearest
+from discovery.standing import signed
 
 if TYPE_CHECKING:
-    from discovery.campaign import CampaignSpec
+    from discovery.belief.records import HypothesisPrediction
+    from discovery.campaign import CampaignSpec, Objective, Outcome
     from discovery.space import SearchSpace
     from discovery.store import ProposalRow
-
-N_NEIGHBORS = 3
 
 
 @dataclass(frozen=True)
@@ -62,20 +64,20 @@ class HypothesisView:
 
 
 @dataclass(frozen=True)
-class Neighbor:
-    """A past experiment near the proposal.
+class FurtherOutcome:
+    """What is expected of an outcome beside the first.
 
     Attributes:
-        measurement_id: The measurement.
-        outcome: What it gave, raw units.
-        distance: Euclidean distance in the encoded unit cube.
-        changes: Parameters whose value differs, with the value there.
+        name: The outcome.
+        unit: Its unit; may be empty.
+        mean: The belief's mean, raw units.
+        interval: The central 90 % interval, within the range of the outcome where the campaign gives one.
     """
 
-    measurement_id: str
-    outcome: float
-    distance: float
-    changes: dict[str, object]
+    name: str
+    unit: str
+    mean: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ class ProposalCard:
         neighbors: The nearest past experiments, nearest first.
         n_measurements: Measurements seen when it was made.
         seed: Seed it can be replayed with.
+        others: What is expected of the campaign's other outcomes.
+        numbers: What else spoke for or against it when it was made, by name, such as `p_allowed` and `cost`.
+        today: What was given, and what was not to be had, when it was made, in sentences; empty where nothing was.
     """
 
     proposal_id: str
@@ -119,9 +124,14 @@ class ProposalCard:
     neighbors: tuple[Neighbor, ...]
     n_measurements: int
     seed: int
+    others: tuple[FurtherOutcome, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    today: str = ""
 
 
-def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec, space: SearchSpace) -> ProposalCard:
+def make_card(
+    proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec, space: SearchSpace, outcome_name: str = ""
+) -> ProposalCard:
     """Make the card of a proposal.
 
     Args:
@@ -129,12 +139,15 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
         measured: The campaign's measurements that the space can represent (`Store.measurements`), in order.
         spec: The campaign.
         space: Its space.
+        outcome_name: The outcome that the card is about; default the first objective's.
     """
-    goal, outcome = spec.objective.goal, spec.outcome(spec.objective.name)
-    seen = measured[outcome.name].head(proposal.n_measurements)
-    best = None if seen.empty else float(seen.min() if goal == "minimize" else seen.max())
-    stated = interval(mix(proposal.predictions))
-    low, high = outcome.range or (-np.inf, np.inf)
+    outcome = spec.outcome(outcome_name or spec.objective.name)
+    said = {spec.objective.name: proposal.predictions, **proposal.others}
+    wanted = next((objective for objective in spec.objectives if objective.name == outcome.name), None)
+    about, is_first = mix(said[outcome.name]), outcome.name == spec.objective.name
+    n_seen = proposal.n_measurements if is_first else about.n_measurements
+    best = best_outcome(wanted, measured[outcome.name].dropna().head(n_seen).to_numpy(float))
+    stated, is_cut = _within(outcome, interval(about))
     return ProposalCard(
         proposal_id=proposal.proposal_id,
         campaign=proposal.campaign,
@@ -143,94 +156,31 @@ def make_card(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec,
         settings=_settings(proposal, spec),
         outcome=outcome.name,
         unit=outcome.unit,
-        mean=proposal.mean,
-        sd=proposal.sd,
-        interval=(float(np.clip(stated[0], low, high)), float(np.clip(stated[1], low, high))),
-        is_cut=not (low <= stated[0] and stated[1] <= high),
-        hypotheses=_views(proposal),
+        mean=proposal.mean if is_first else about.mean,
+        sd=proposal.sd if is_first else about.sd,
+        interval=stated,
+        is_cut=is_cut,
+        hypotheses=_views(proposal, said[outcome.name]),
         argument=argument_sentence(proposal.argued_by, proposal.argument, proposal.acqf_name),
-        intent=intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring) if proposal.argument else "",
+        intent=_intent(proposal, best, wanted) if is_first else "",
         neighbors=nearest(proposal, measured, outcome.name, space),
-        n_measurements=proposal.n_measurements,
+        n_measurements=n_seen,
         seed=proposal.seed,
+        others=tuple(_further(spec, name, mix(told)) for name, told in said.items() if name != outcome.name),
+        numbers=dict(proposal.numbers),
     )
 
 
-def nearest(
-    proposal: ProposalRow, measured: pd.DataFrame, outcome: str, space: SearchSpace, n: int = N_NEIGHBORS
-) -> tuple[Neighbor, ...]:
-    """Return the past experiments nearest to a proposal, its own result left out; ties go to the earlier one."""
-    past = measured[measured["proposal_id"] != proposal.proposal_id].reset_index(drop=True)
-    if past.empty:
-        return ()
-    here = pd.DataFrame([proposal.configuration])
-    distance = np.linalg.norm(space.encode(past) - space.encode(here), axis=1)
-    near = np.argsort(distance, kind="stable")[:n]
-    rows, mine = space.typed(past.iloc[near]), space.typed(here).iloc[0].to_dict()
-    return tuple(
-        Neighbor(
-            measurement_id=str(measurement_id),
-            outcome=float(y),
-            distance=float(far),
-            changes={str(name): value for name, value in row.items() if value != mine[name]},
-        )
-        for measurement_id, y, far, row in zip(
-            past["measurement_id"].iloc[near],
-            past[outcome].iloc[near].to_numpy(float),
-            distance[near],
-            rows.to_dict("records"),
-            strict=True,
-        )
-    )
+def best_outcome(objective: Objective | None, y: np.ndarray) -> float | None:
+    """Return the outcome that comes nearest to what is wanted, raw units; None where none is measured, or hits count.
 
-
-def render_text(card: ProposalCard) -> str:
-    """Return a card as plain text."""
-    lines = [
-        f"{card.proposal_id}  {card.status}  (cycle {card.cycle} of {card.campaign})",
-        "",
-        *(f"  {_setting_text(setting)}" for setting in card.settings),
-        "",
-        expected_sentence(card),
-        *filter(None, (card.argument, card.intent)),
-        "",
-        "Hypotheses (mean ± standard deviation):",
-        *(f"  {line}" for line in hypothesis_lines(card)),
-        "",
-        "Nearest past experiments:" if card.neighbors else "No past experiment to compare with.",
-        *(f"  {line}" for line in neighbor_lines(card)),
-        "",
-        f"Made from {counted(card.n_measurements, 'measurement')} with seed {card.seed}; checkpoints "
-        f"{', '.join(view.checkpoint_id for view in card.hypotheses)}.",
-    ]
-    return "\n".join(lines)
-
-
-def expected_sentence(card: ProposalCard) -> str:
-    """Say what outcome is expected, and how surely."""
-    low, high = card.interval
-    unit = f" {card.unit}" if card.unit else ""
-    cut = f" (cut at the range of {card.outcome})" if card.is_cut else ""
-    said = f"Expected {card.outcome}: {shown_mean(card):.3g}{unit}, between {low:.3g} and {high:.3g}"
-    return f"{said} with 90 % probability{cut}."
-
-
-def shown_mean(card: ProposalCard) -> float:
-    """Return the mean as it is shown: within the range of the outcome."""
-    low, high = card.interval
-    return min(max(card.mean, low), high) if card.is_cut else card.mean
-
-
-def hypothesis_lines(card: ProposalCard) -> list[str]:
-    """Return one line for every hypothesis."""
-    unit = f" {card.unit}" if card.unit else ""
-    return [_view_text(view, unit) for view in card.hypotheses]
-
-
-def neighbor_lines(card: ProposalCard) -> list[str]:
-    """Return one line for every past experiment near by."""
-    unit = f" {card.unit}" if card.unit else ""
-    return [_neighbor_text(neighbor, card.outcome, unit) for neighbor in card.neighbors]
+    Args:
+        objective: What is wanted; None for an outcome that no objective names.
+        y: Outcomes. Shape `n`; raw units.
+    """
+    if objective is None or objective.goal == "hits" or len(y) == 0:
+        return None
+    return float(y[int(np.argmax(signed(objective, y)))])
 
 
 def value_text(value: Any) -> str:
@@ -251,28 +201,29 @@ def _settings(proposal: ProposalRow, spec: CampaignSpec) -> tuple[Setting, ...]:
     )
 
 
-def _views(proposal: ProposalRow) -> tuple[HypothesisView, ...]:
+def _within(outcome: Outcome, stated: tuple[float, float]) -> tuple[tuple[float, float], bool]:
+    """Cut an interval at the range of its outcome, and say whether that changed it."""
+    low, high = outcome.range or (-np.inf, np.inf)
+    cut = (float(np.clip(stated[0], low, high)), float(np.clip(stated[1], low, high)))
+    return cut, not (low <= stated[0] and stated[1] <= high)
+
+
+def _further(spec: CampaignSpec, name: str, about: HypothesisPrediction) -> FurtherOutcome:
+    outcome = spec.outcome(name)
+    stated, _ = _within(outcome, interval(about))
+    return FurtherOutcome(name, outcome.unit, float(np.clip(about.mean, *(outcome.range or (-np.inf, np.inf)))), stated)
+
+
+def _intent(proposal: ProposalRow, best: float | None, objective: Objective | None) -> str:
+    """Say whether it was chosen to learn or to win; nothing where chance chose it, or hits are counted."""
+    if not proposal.argument or (objective is not None and objective.goal == "hits"):
+        return ""
+    return intent_sentence(proposal.mean, best, is_exploring=proposal.is_exploring)
+
+
+def _views(proposal: ProposalRow, said: Sequence[HypothesisPrediction]) -> tuple[HypothesisView, ...]:
     views = [
         HypothesisView(p.hypothesis, p.mean, p.sd, p.weight, proposal.argument.get(p.hypothesis), p.checkpoint_id)
-        for p in proposal.predictions
+        for p in said
     ]
     return tuple(sorted(views, key=lambda view: -view.weight))
-
-
-def _setting_text(setting: Setting) -> str:
-    edited = "" if setting.proposed is None else f"   (proposed: {value_text(setting.proposed)})"
-    return f"{setting.name}: {value_text(setting.value)} {setting.unit}".rstrip() + edited
-
-
-def _view_text(view: HypothesisView, unit: str) -> str:
-    share = "" if view.share is None else f", {100 * view.share:.0f} % of the argument"
-    said = f"{view.mean:.3g} ± {view.sd:.2g}{unit}, weight {100 * view.weight:.0f} %{share}"
-    return f"{hypothesis_words(view.name)}: {said}"
-
-
-def _neighbor_text(neighbor: Neighbor, outcome: str, unit: str) -> str:
-    changes = ", ".join(f"{name} {value_text(value)}" for name, value in neighbor.changes.items())
-    said = f"with {changes}" if changes else "the same configuration"
-    return (
-        f"{neighbor.measurement_id}: {outcome} {neighbor.outcome:.3g}{unit}, {said} (distance {neighbor.distance:.2f})"
-    )

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from discovery.errors import counted
-from discovery.review.card import expected_sentence, hypothesis_lines, neighbor_lines, shown_mean, value_text
+from discovery.review.card import value_text
+from discovery.review.card_text import expected_sentence, hypothesis_lines, neighbor_lines, shown_mean
 
 if TYPE_CHECKING:
     from discovery.review.card import ProposalCard, Setting

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from discovery.campaign import CampaignSpec, load_spec
 from discovery.session.corrections import Correcting
+from discovery.session.explaining import Explaining
 from discovery.session.forecasting import Forecasting
 from discovery.session.laboratory import Laboratory
-from discovery.session.proposing import Proposing
 from discovery.session.reviewing import Reviewing
 from discovery.store import Store, store_path
 
 
-class Campaign(Proposing, Forecasting, Reviewing, Laboratory, Correcting):
+class Campaign(Explaining, Forecasting, Reviewing, Laboratory, Correcting):
     """One campaign on its store, composed of one part per activity.
 
     Args:

@@ -61,7 +61,7 @@ class Molecule(NamedTuple):
 
 
 @cache
-def _rdkit() -> Any:
+def chemistry() -> Any:
     """Return RDKit's `Chem`, with what is used of it loaded.
 
     Raises:
@@ -97,7 +97,7 @@ def rdkit_version() -> str:
 @cache
 def _generators() -> dict[str, Any]:
     """Return the generator of every fingerprint."""
-    generators = _rdkit().rdFingerprintGenerator
+    generators = chemistry().rdFingerprintGenerator
     features = generators.GetMorganFeatureAtomInvGen()
     return {
         "ecfp4": generators.GetMorganGenerator(radius=2),
@@ -110,7 +110,7 @@ def _generators() -> dict[str, Any]:
 @cache
 def _descriptor_functions() -> tuple[Callable[[Any], Sequence[float]], ...]:
     """Return the functions whose values, one after the other, are the descriptors."""
-    descriptors = _rdkit().rdMolDescriptors
+    descriptors = chemistry().rdMolDescriptors
     named = descriptors.Properties(list(PROPERTIES)).ComputeProperties
     return named, descriptors.SlogP_VSA_, descriptors.SMR_VSA_, descriptors.PEOE_VSA_
 
@@ -127,7 +127,7 @@ def read_molecule(text: str) -> Molecule | None:
     Raises:
         ConfigurationError: If RDKit is not installed.
     """
-    chem = _rdkit()
+    chem = chemistry()
     text = text.strip()
     with chem.rdBase.BlockLogs():
         molecule = None if " " in text else chem.MolFromSmiles(text)

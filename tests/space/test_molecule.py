@@ -155,9 +155,9 @@ def test_a_missing_rdkit_is_said_in_one_sentence(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     monkeypatch.delitem(sys.modules, "rdkit", raising=False)
-    module._rdkit.cache_clear()
+    module.chemistry.cache_clear()
     try:
         with pytest.raises(ConfigurationError, match=r"needs RDKit.*pip install 'discovery-pipeline\[molecules\]'"):
-            module._rdkit()
+            module.chemistry()
     finally:
-        module._rdkit.cache_clear()
+        module.chemistry.cache_clear()
