@@ -124,7 +124,7 @@ def test_every_refusal_is_in_the_table():
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Yield the path and the field of every key of a model and of the models within it."""
     for name, field in model.model_fields.items():
-        path = f"{prefix}.{name}".lstrip(".")
+        path = f"{prefix}.{field.alias or name}".lstrip(".")
         yield path, field
         for inner, is_listed in _models(field.annotation):
             yield from _keys(inner, path + "[]" * is_listed)
@@ -142,10 +142,13 @@ def _models(annotation: Any, is_listed: bool = False) -> Iterator[tuple[type[Bas
 
 
 def _schema() -> dict[str, list[FieldInfo]]:
-    """Return the fields of every key; several where kinds share one. Text stands for a linear outcome constraint."""
+    """Return the fields of every key; several where kinds share one.
+
+    Text stands for a linear outcome constraint, and a mixture is written under `parameters`.
+    """
     found: dict[str, list[FieldInfo]] = {}
     for path, field in _keys(CampaignSpec):
-        if not path.startswith("outcome_constraints["):
+        if not path.startswith(("outcome_constraints[", "mixtures[")):
             found.setdefault(path, []).append(field)
     return found
 
