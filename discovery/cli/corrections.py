@@ -10,6 +10,7 @@ import typer
 
 from discovery.cli.options import FileArgument, JsonFlag, StoreOption
 from discovery.cli.output import note, print_json, records, say
+from discovery.cli.server import tell_server
 from discovery.cli.store import find_store
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def correct(
 
     campaign = Campaign.open(file)
     done = campaign.correct(measurement, parse_edit(values), reason, by or None)
+    tell_server(campaign.store)
     _answer(done, as_json)
     for name in campaign.spec.outcome_names:
         low, high = campaign.spec.outcome(name).range or (float("-inf"), float("inf"))
@@ -58,7 +60,10 @@ def retract(
     """
     from discovery.session import Campaign
 
-    _answer(Campaign.open(file).retract(measurement, reason, by or None), as_json)
+    campaign = Campaign.open(file)
+    done = campaign.retract(measurement, reason, by or None)
+    tell_server(campaign.store)
+    _answer(done, as_json)
 
 
 def changes(file: FileArgument, store: StoreOption = None, as_json: JsonFlag = False) -> None:
@@ -75,7 +80,7 @@ def changes(file: FileArgument, store: StoreOption = None, as_json: JsonFlag = F
     with kept.transaction():
         versions, corrections = kept.versions(spec.name), kept.corrections(spec.name)
     if as_json:
-        parts = ("configuration", "outcomes", "sems")
+        parts = ("configuration", "outcomes", "sems", "limits")
         json_columns = [f"{part}{suffix}" for part in parts for suffix in ("", "_before")]
         print_json(
             {
