@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,17 @@ def _values(
             return
         value = {name: first.configuration[name] for name in names}
         yield space, restrict_candidates(pool, space, value, {})
-        rest = _part_of(rest, space, lambda frame, _, value=value: ~is_left(frame, space, value, {}))
+        rest = _part_of(rest, space, partial(_lacks, space, value))
+
+
+def _lacks(space: SearchSpace, value: Mapping[str, Any], frame: pd.DataFrame, _: np.ndarray) -> np.ndarray:
+    """Say which configurations have other values. Shape `n`."""
+    return ~is_left(frame, space, value, {})
+
+
+def _costs_less(costs: Changeover, before: np.ndarray, limit: float, _: pd.DataFrame, X: np.ndarray) -> np.ndarray:
+    """Say which configurations need cheaper changes after a sequence of experiments. Shape `n`."""
+    return costs.extra(X, before) < limit - costs.slack
 
 
 def _part_of(pool: Pool, space: SearchSpace, within: Callable[[pd.DataFrame, np.ndarray], np.ndarray]) -> Pool:
@@ -238,8 +249,7 @@ def _cheaper(
     """Yield the best candidate of those that need cheaper changes than the last one yielded, until none needs any."""
     X, cost = before
     while cost > 0:
-        limit = cost
-        part = _part_of(pool, space, lambda _, rows, limit=limit: costs.extra(rows, X) < limit - costs.slack)
+        part = _part_of(pool, space, partial(_costs_less, costs, X, cost))
         try:
             found, cost = ask(space, part)
         except NoCandidateError:

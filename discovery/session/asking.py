@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.cycle import CycleRequest, CycleResult, Observations, ProposalDraft
     from discovery.space import CandidatePool, SearchSpace
+    from discovery.space.stream import StreamedPool
+
+    Pool = CandidatePool | StreamedPool
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class AskPlan:
 def propose(
     plan: AskPlan,
     space: SearchSpace,
-    pool: CandidatePool | None,
+    pool: Pool | None,
     hypotheses: Sequence[Hypothesis],
     observed: Observations,
 ) -> CycleResult:
@@ -151,7 +154,7 @@ def propose(
     """
     from discovery.cycle import run_cycle
 
-    def run(part: SearchSpace, candidates: CandidatePool | None, request: CycleRequest) -> CycleResult:
+    def run(part: SearchSpace, candidates: Pool | None, request: CycleRequest) -> CycleResult:
         return run_cycle(part, candidates, hypotheses, observed, request)
 
     return carry_out_plan(plan, space, pool, observed, run)
@@ -165,7 +168,7 @@ def propose_aimed(plan: AskPlan, arena: Arena, results: Results) -> CycleResult:
     """
     from discovery.aimed_cycle import run_aimed_cycle
 
-    def run(part: SearchSpace, candidates: CandidatePool | None, request: CycleRequest) -> CycleResult:
+    def run(part: SearchSpace, candidates: Pool | None, request: CycleRequest) -> CycleResult:
         return run_aimed_cycle(replace(arena, space=part, pool=candidates), results, request)
 
     return carry_out_plan(plan, arena.space, arena.pool, results, run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from discovery.space.space import SearchSpace
 if TYPE_CHECKING:
     from discovery.space.stream import StreamedPool
 
-Value = object
+Value = Any
 """A number, a category, a truth value or a molecule, as tables hold it."""
 Span = tuple[float, float]
 """Lowest and highest number of a range."""
@@ -168,7 +168,7 @@ def _pinned(codec: Codec, value: Value) -> ListedCodec:
         if not len(keep):
             raise NoCandidateError(f"No configuration is left today: {codec.name} cannot be {category_text(value)}.")
         return _some(codec, keep)
-    number = np.array([float(value)])  # type: ignore[arg-type]
+    number = np.array([float(value)])
     if not codec.read(pd.Series(number, name=codec.name))[0].tolist() == number.tolist():
         raise NoCandidateError(f"No configuration is left today: {codec.name} cannot be {number[0]:g}.")
     return ListedCodec(codec.name, "discrete", number, codec.encode(number), NumberReader(number))

@@ -6,6 +6,7 @@ What is left of a plane, a simplex or a count of ingredients is a smaller one, s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from discovery.campaign import (
     CardinalityConstraint,
@@ -21,13 +22,13 @@ from discovery.space.codecs import Codec, ContinuousCodec
 SLACK = 1e-9  # relative: two numbers nearer than this are the same value
 
 
-def range_rules(codec: Codec, ranges: Sequence[object]) -> list[Constraint]:
+def range_rules(codec: Codec, ranges: Sequence[Any]) -> list[Constraint]:
     """Return what ranges of a continuous parameter come to: a new bound, or a gap within the bounds."""
     if not isinstance(codec, ContinuousCodec):
         return []
     rules: list[Constraint] = []
     for value in ranges:
-        low, high = map(float, value)  # type: ignore[arg-type]
+        low, high = map(float, value)
         if low <= codec.low and high >= codec.high:
             raise NoCandidateError(f"Every value of {codec.name} is out today: {codec.low:g} to {codec.high:g}.")
         if low <= codec.low:
@@ -35,13 +36,15 @@ def range_rules(codec: Codec, ranges: Sequence[object]) -> list[Constraint]:
         elif high >= codec.high:
             rules.append(LinearConstraint(coefficients={codec.name: 1.0}, relation="<=", rhs=low))
         else:
-            rules.append(ExcludeConstraint(type="exclude", when={codec.name: [low, high]}))  # type: ignore[dict-item]
+            rules.append(
+                ExcludeConstraint(type="exclude", when={codec.name: (category_text(low), category_text(high))})
+            )
     return rules
 
 
-def with_values(constraint: Constraint, fixed: Mapping[str, object]) -> list[Constraint]:
+def with_values(constraint: Constraint, fixed: Mapping[str, Any]) -> list[Constraint]:
     """Return a constraint as it is for the parameters that are not fixed; empty where it holds whatever they are."""
-    known = {name: float(fixed[name]) for name in constraint.names if _is_number(fixed.get(name))}  # type: ignore[arg-type]
+    known = {name: float(fixed[name]) for name in constraint.names if _is_number(fixed.get(name))}
     if not known:
         return [constraint]
     if isinstance(constraint, CardinalityConstraint):
@@ -52,18 +55,18 @@ def with_values(constraint: Constraint, fixed: Mapping[str, object]) -> list[Con
     return _shorter(constraint, known) if isinstance(constraint, LinearConstraint) else [constraint]
 
 
-def forced_zeros(constraints: Sequence[Constraint], fixed: Mapping[str, object]) -> dict[str, object]:
+def forced_zeros(constraints: Sequence[Constraint], fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that must be zero because those that are fixed are as many as may differ from it."""
-    zeros: dict[str, object] = {}
+    zeros: dict[str, Any] = {}
     for constraint in constraints:
         if isinstance(constraint, CardinalityConstraint):
-            used = [name for name in constraint.parameters if name in fixed and abs(float(fixed[name])) > SLACK]  # type: ignore[arg-type]
+            used = [name for name in constraint.parameters if name in fixed and abs(float(fixed[name])) > SLACK]
             if len(used) == constraint.max:
                 zeros |= {name: 0.0 for name in constraint.parameters if name not in fixed}
     return zeros
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
