@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ def status(file: OptionalFile = None, store: StoreOption = None, as_json: JsonFl
     is_new = not chosen.path.is_file()
     facts = _nothing_yet(spec) if is_new else _facts(Campaign.open(spec, store=chosen))
     if as_json:
-        print_json({**facts, "store": chosen.path})
+        print_json({**{name: fact for name, fact in facts.items() if name != "standing_lines"}, "store": chosen.path})
         return
     for line in _status_lines(facts, file):
         say(line)
@@ -52,14 +53,17 @@ def _list_campaigns(store: Store, as_json: bool) -> None:
 def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
     from discovery.review.experience import experience_sentences, judge_experience
+    from discovery.session.compromises import standing_lines
     from discovery.session.proposals import today_of
+    from discovery.session.doubts import doubts
     from discovery.session.stopping import read_gains
 
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
     fit, gains = judge_experience(evidence, campaign.spec), read_gains(campaign.store.metrics(campaign.name))
     return {
-        **{name: plain(value) for name, value in vars(progress).items()},
+        **{name: plain(value) for name, value in asdict(progress).items()},
+        "standing_lines": list(standing_lines(campaign.spec, progress.standing)),
         "status": campaign.store.campaign(campaign.name).status,
         "is_manual": _is_manual(campaign, progress.n_running),
         "outcome": campaign.spec.objective.name,
@@ -71,6 +75,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "expected_gain": gains[-1].per_experiment if gains else None,
         "min_gain": campaign.spec.stop.min_gain,
         "n_corrections": len(campaign.corrections()),
+        "doubtful": [asdict(doubt) for doubt in doubts(campaign.store, campaign.spec)],
         "today": today_of(campaign.store.metrics(campaign.name), progress.cycle).sentence(campaign.spec),
         "context": campaign.spec.context_names,
     }
@@ -101,6 +106,9 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "ended_by": "",
         "min_gain": spec.stop.min_gain,
         "n_corrections": 0,
+        "doubtful": [],
+        "standing": {},
+        "standing_lines": [],
         "today": "",
         "context": spec.context_names,
     }
@@ -109,6 +117,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
 def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     """Write what `status` says as text."""
     from discovery.report.style import number
+    from discovery.session.doubts import Doubt
 
     unit = f" {facts['unit']}" if facts["unit"] else ""
     lines = [f"{facts['campaign']}: {facts['status']} after {counted(facts['cycle'], 'cycle')}. {facts['reason']}"]
@@ -119,12 +128,14 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
         lines.append(
             f"Best {facts['outcome']}: {number(y)}{unit}, at experiment {facts['best']['position']} ({where})."
         )
+    lines += facts["standing_lines"]
     if facts["today"]:
         lines.append(f"The last proposals: {facts['today']}")
     if facts["weights"]:
         lines.append(_weights_line(facts))
     if facts["n_corrections"]:
         lines.append(f"{counted(facts['n_corrections'], 'correction')} of measurements: discovery changes {file}")
+    lines += [line for doubt in facts["doubtful"] for line in Doubt(**doubt).sentences(file)]
     lines += facts["experience"]
     if facts["min_gain"] is not None and facts["expected_gain"] is not None and not facts["ended_by"]:
         lines.append(

@@ -10,14 +10,17 @@ import pandas as pd
 
 from discovery import metrics
 from discovery.campaign import CampaignSpec
+from discovery.errors import counted
 from discovery.evaluation.calibration import StoredPredictions, read_predictions
 from discovery.evaluation.forecast import Forecast
 from discovery.metrics import Goal
 from discovery.report.grids import Grid
 from discovery.report.style import labeled, number, rank
 from discovery.review.experience import experience_sentences, judge_experience
+from discovery.session.compromises import stand, standing_lines
 from discovery.session.forecasting import read_forecasts
 from discovery.session.stopping import ExpectedGain, read_gains
+from discovery.standing import is_allowed, is_compromise, overall, scores
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -112,6 +115,10 @@ def campaign_headline(frames: CampaignFrames) -> str:
     y = frames.outcomes
     if len(y) == 0:
         return "Nothing has been measured yet."
+    if not frames.spec.is_plain:
+        lines = standing_lines(frames.spec, stand(frames.spec, None, frames.measurements))
+        said = " ".join(line for line in lines if not line.startswith(" "))
+        return f"{said} {counted(len(frames.measurements), 'experiment')} were made."
     best = float(metrics.best_so_far(y, frames.goal)[-1])
     at = int(np.flatnonzero(y == best)[0]) + 1
     word = "highest" if frames.goal == "maximize" else "lowest"
@@ -122,16 +129,22 @@ def campaign_headline(frames: CampaignFrames) -> str:
 
 def conditions_grid(frames: CampaignFrames, n: int = 5) -> Grid:
     """Return the best measured configurations."""
-    table, names = frames.measured, frames.spec.parameter_names
-    table = table.assign(experiment=np.arange(1, len(table) + 1))
-    best = table.sort_values(frames.outcome, ascending=frames.goal == "minimize", kind="stable").head(n)
-    shown = best[[*names, frames.outcome, "experiment"]].astype(object).itertuples(index=False)
+    spec, names, outcomes = frames.spec, frames.spec.parameter_names, list(frames.spec.believed)
+    table = frames.measurements.assign(experiment=np.arange(1, len(frames.measurements) + 1))
+    is_front = len(spec.objectives) > 1 and spec.combine == "pareto"
+    if is_front:
+        best = table[is_compromise(scores(spec, table), is_allowed(spec, table))]
+        best = best.sort_values(frames.outcome, ascending=frames.goal == "minimize", kind="stable")
+    else:
+        ranked = table.assign(rank_=overall(spec, table)).dropna(subset=["rank_"])
+        best = ranked.sort_values("rank_", ascending=False, kind="stable").head(n)
+    shown = best[[*names, *outcomes, "experiment"]].astype(object).itertuples(index=False)
     return Grid(
-        title="Best conditions found",
+        title="Best compromises found" if is_front else "Best conditions found",
         columns=(
             "",
-            *(labeled(p.name, getattr(p, "unit", "")) for p in frames.spec.parameters),
-            labeled(frames.outcome, frames.unit),
+            *(labeled(p.name, getattr(p, "unit", "")) for p in spec.parameters),
+            *(labeled(name, spec.outcome(name).unit) for name in outcomes),
             "experiment",
         ),
         rows=tuple((str(i), *(number(v) for v in row)) for i, row in enumerate(shown, start=1)),

@@ -12,6 +12,7 @@ from discovery.report import campaign as stored
 from discovery.report import figures
 from discovery.report.calibration import calibration_grid, coverage_figure
 from discovery.report.campaign import CampaignFrames
+from discovery.report.compromises import goal_text, progress_sections
 from discovery.report.corrections import corrections_grid
 from discovery.report.forecast import forecast_sections, forecast_sentence, forecasts_grid
 from discovery.report.grids import found_grid, methods_grid, weights_grid
@@ -67,8 +68,8 @@ def campaign_html(frames: CampaignFrames, path: str | Path) -> Path:
     """Write where a stored campaign stands as one HTML file; return the file."""
     spec = frames.spec
     facts = (
-        ("Goal", f"{frames.goal} {labeled(frames.outcome, frames.unit)}"),
-        ("Experiments", f"{len(frames.measured)} of {spec.budget.experiments}"),
+        ("Goal", goal_text(spec)),
+        ("Experiments", f"{len(frames.measurements)} of {spec.budget.experiments}"),
         ("Cycles", str(frames.proposals["cycle"].nunique() if len(frames.proposals) else 0)),
         ("Measured", _period(frames.measurements)),
         ("Report made", today()),
@@ -81,8 +82,12 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
     """Return the parts about a stored campaign that there are data for."""
     sections = []
     if len(frames.measured):
-        figure = figures.progress_figure(frames.outcomes, frames.goal, frames.outcome, frames.unit)
-        sections.append(Section(f"{prefix}Progress", "", figure, stored.conditions_grid(frames)))
+        grid = stored.conditions_grid(frames)
+        if frames.spec.is_plain:
+            figure = figures.progress_figure(frames.outcomes, frames.goal, frames.outcome, frames.unit)
+            sections.append(Section(f"{prefix}Progress", "", figure, grid))
+        else:
+            sections += progress_sections(frames, prefix, grid)
     if len(frames.evidence):
         weights = stored.ledger(frames)
         by_name = {str(name): weights[name].to_numpy() for name in weights.columns}

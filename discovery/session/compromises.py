@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discovery.errors import counted
-from discovery.session.costing import costs_of
+from discovery.session.costing import can_cost, costs_of
 from discovery.standing import (
     distance,
     hypervolumes,
@@ -70,7 +70,7 @@ def stand(
         measured: All measurements, which have cost something; default the same.
     """
     paid = usable if measured is None else measured
-    cost = None if spec.cost is None else float(costs_of(spec, pool, paid, paid["key"].tolist()).sum())
+    cost = float(costs_of(spec, pool, paid, paid["key"].tolist()).sum()) if can_cost(spec, pool) else None
     allowed = is_allowed(spec, usable)
     goal, y = spec.objective.goal, usable[spec.objective.name].to_numpy(float)
     is_one, is_some = len(spec.objectives) == 1, bool((allowed & ~np.isnan(y)).any())

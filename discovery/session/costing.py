@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign.expressions import parse
-from discovery.errors import InputError
+from discovery.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -48,9 +48,19 @@ def costs_of(spec: CampaignSpec, pool: CandidatePool | None, frame: pd.DataFrame
     return costs
 
 
+def can_cost(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
+    """Say whether costs can be told: of a column of the candidates only where these are at hand."""
+    if not isinstance(spec.cost, str) or is_column(spec, pool):
+        return spec.cost is not None
+    try:
+        return set(parse(spec.cost, None, "cost").names) <= set(spec.parameter_names)
+    except ConfigurationError:
+        return False
+
+
 def is_column(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
     """Say whether `cost` names a column of the candidates."""
-    return pool is not None and spec.cost in pool.frame and spec.cost not in spec.parameter_names
+    return isinstance(pool, CandidatePool) and spec.cost in pool.frame and spec.cost not in spec.parameter_names
 
 
 def _check(costs: np.ndarray, keys: Sequence[str]) -> None:
