@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from discovery.campaign.constraints import BatchConstraint
 from discovery.campaign.parts import fault, nearest
+from discovery.registry import ACQUISITIONS
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
 
+COMPARABLE = tuple(ACQUISITIONS)
+"""Acquisition functions whose values say how much of the outcome an experiment is worth."""
 MAX_CHANGEOVERS = 4  # parameters with a cost of changing: every combination of staying and changing is tried
 
 
@@ -30,6 +33,12 @@ def check_context(spec: CampaignSpec) -> None:
         if isinstance(constraint, BatchConstraint):
             _check_chosen(spec, f"constraints[{i}].parameters", constraint.parameters)
     _check_chosen(spec, "acquisition.changeover", tuple(spec.acquisition.changeover))
+    if spec.acquisition.changeover and not spec.is_plain:
+        text = "must come with one outcome to maximize or minimize, without further aims, limits or costs"
+        raise fault("acquisition.changeover", text, "A cost of changing is in units of that one outcome: remove it.")
+    if spec.acquisition.changeover and spec.acquisition.name not in COMPARABLE:
+        text = f"must come with one of {', '.join(COMPARABLE)}; got {spec.acquisition.name!r}"
+        raise fault("acquisition.changeover", text, "What other functions are worth is not known in units.")
     if len(spec.acquisition.changeover) > MAX_CHANGEOVERS:
         text = f"must name at most {MAX_CHANGEOVERS} parameters; got {len(spec.acquisition.changeover)}"
         raise fault("acquisition.changeover", text, "Keep those that cost most.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from discovery.cli.options import (
     EngineName,
     EngineOption,
     FileArgument,
+    GivenOption,
     HtmlFile,
     JsonFlag,
     MethodsOption,
@@ -24,11 +25,15 @@ from discovery.cli.options import (
     SeedsOption,
     Verbose,
     WorkersOption,
+    given_values,
     method_names,
     whole_numbers,
 )
 from discovery.cli.output import answer, progress_bar
 from discovery.evaluation.method_table import METHODS, PREDICTORS
+
+if TYPE_CHECKING:
+    from discovery.evaluation.aimed_backtest import AimedResult
 
 
 def backtest(
@@ -41,6 +46,7 @@ def backtest(
     workers: WorkersOption = None,
     engine: EngineOption = EngineName.PROCESSES,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run baselines again, also where known.")] = False,
+    given: GivenOption = None,
     device: DeviceOption = Device.AUTO,
     over_history: OverHistoryFlag = False,
     out: OutFile = None,
@@ -65,18 +71,43 @@ def backtest(
         n_workers=workers,
         use_cache=not no_cache,
         device=device,
+        given=given_values(given),
     )
 
     def one(task: Any, store: Any, n_rows: int | None, progress: Any, spread: Any) -> Any:
-        return replay_all(task, names, replace(options, engine=spread), store=store, progress=progress)
+        if task.is_plain:
+            return replay_all(task, names, replace(options, engine=spread), store=store, progress=progress)
+        from discovery.evaluation.aimed_backtest import aimed_backtest
+
+        return aimed_backtest(task, names, replace(options, engine=spread), store=store, progress=progress)
 
     result = _run(file, over_history, verbose, one, engine)
+    from discovery.evaluation.aimed_backtest import AimedResult
+
+    if isinstance(result, AimedResult):
+        _answer_aimed(result, as_json, out, html)
+        return
     from discovery.report.helped import replays_html
     from discovery.report.html import backtest_html
     from discovery.report.terminal import print_backtest, print_replays
 
     show, write = (print_replays, replays_html) if over_history else (print_backtest, backtest_html)
     answer(_json(result), lambda: show(result), lambda path: write(result, path), as_json=as_json, out=out, page=html)
+
+
+def _answer_aimed(result: AimedResult, as_json: bool, out: Path | None, html: Path | None) -> None:
+    """Answer with a backtest of several objectives, targets, hits or limits."""
+    from discovery.report.aimed_backtest import aimed_html, aimed_parts
+    from discovery.report.terminal import print_parts
+
+    answer(
+        result.to_json(),
+        lambda: print_parts(*aimed_parts(result)),
+        lambda path: aimed_html(result, path),
+        as_json=as_json,
+        out=out,
+        page=html,
+    )
 
 
 def evaluate(
@@ -136,11 +167,17 @@ def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any],
         engine: Name of what spreads the work.
     """
     from discovery.campaign import load_spec
+    from discovery.errors import NotSupportedError
     from discovery.evaluation.over_history import over_history as over
     from discovery.store import Store
     from flows.spread import spreading
 
     spec = load_spec(file)
+    if over_history and not spec.is_plain:
+        raise NotSupportedError(
+            f"--over-history must have one outcome that is high or low; {spec.name} wants more.",
+            "Leave --over-history out, or ask of one objective alone.",
+        )
     store = Store.of(spec)
     kept = store if store.path.exists() else None
     with progress_bar(verbose) as progress, spreading(engine, store.path.parent, is_verbose=verbose) as spread:

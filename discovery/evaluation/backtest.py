@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from discovery import metrics, seeds
 from discovery.campaign import CampaignSpec
-from discovery.errors import ConfigurationError, DiscoveryError
+from discovery.errors import ConfigurationError, DiscoveryError, NotSupportedError
 from discovery.evaluation.cache import RunCache, versions
 from discovery.evaluation.context import make_all, open_campaign, prepare_all
+from discovery.evaluation.given import with_given
 from discovery.evaluation.methods import BacktestContext, Choice, Method, Progress, Seen, load_method
 from discovery.evaluation.results import BacktestResult, MethodResult, Plan, Run
 from discovery.evaluation.workers import Engine, run_all
@@ -42,6 +43,7 @@ class BacktestOptions:
         use_cache: Whether finished runs of baselines are kept and used again.
         device: Where models live: `auto`, `cpu` or `cuda`.
         engine: What spreads the runs; default processes of this machine.
+        given: Value by parameter that candidates must have to take part.
     """
 
     n_experiments: int = 50
@@ -52,6 +54,7 @@ class BacktestOptions:
     use_cache: bool = True
     device: str = "auto"
     engine: Engine = run_all
+    given: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lowest = {"n_experiments": 1, "n_initial": 0, "batch_size": 1}
@@ -88,8 +91,13 @@ def backtest(
         DiscoveryError: If a method fails; the message names method and seed.
     """
     options = options or BacktestOptions()
+    if "cold_nehvi" in methods:
+        raise NotSupportedError(
+            f"cold_nehvi must have several objectives; {spec.name} has one.", "Leave it out of --methods."
+        )
     made = make_all(methods, load_method)
     context, outcomes = open_campaign(spec, options.n_experiments, options.device, store)
+    context, outcomes = with_given(context, outcomes, options.given, options.batch_size)
     seconds = prepare_all(made, context, progress)
     plans = [(name, plan) for name, method in made.items() for plan in _plans(method, context, options)]
     runs = _run_plans(made, plans, _Replay(context, outcomes, options), progress)

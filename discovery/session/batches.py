@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from discovery.batch import BatchRules, choose_batch, fix_shared, ordered
+from discovery.campaign.context import COMPARABLE
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng
 from discovery.space import CandidatePool
@@ -81,7 +82,7 @@ def _rules(plan: AskPlan, measured: Observations | Results) -> BatchRules:
         changeover=plan.changeover,
         last=past[-1] if past else None,
         taken={*plan.excluded_keys, *(() if plan.allow_replicates else measured.keys)},
-        is_plain=plan.is_plain,
+        is_plain=plan.is_plain and plan.acquisition in COMPARABLE,
         is_first=not past,
     )
 

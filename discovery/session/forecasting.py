@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discovery.errors import InputError, NoCandidateError, NotEnoughDataError
+from discovery.errors import InputError, NoCandidateError, NotEnoughDataError, NotSupportedError
 from discovery.evaluation.forecast import Candidates, Forecast, ForecastRequest, forecast
 from discovery.evaluation.workers import Engine, run_all
 from discovery.seeds import rng
@@ -19,6 +19,7 @@ from discovery.session.asking import AskPlan
 from discovery.session.batches import starting_pool
 from discovery.session.learning import Learning
 from discovery.session.proposals import ProposalBook, is_representable
+from discovery.space import CandidatePool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,7 @@ class Forecasting(Learning):
         How long it takes is known from the last one: after one that took long the next ten measurements have none.
         """
         known, progress = self.forecasts(), self.progress()
-        is_over = progress.is_finished or progress.n_measurements >= progress.n_budget
+        is_over = progress.is_finished or progress.n_measurements >= progress.n_budget or bool(self._unforeseen())
         if is_over or not progress.n_measurements:
             return None
         is_slow = bool(known) and known[-1].seconds * FEW_WORLDS > CHEAP_S * known[-1].n_draws
@@ -110,6 +111,9 @@ class Forecasting(Learning):
 
     def _check_forecast(self, n: int, observed: Observations) -> None:
         """Refuse what cannot be simulated."""
+        unforeseen = self._unforeseen()
+        if unforeseen:
+            raise NotSupportedError(f"A forecast of {self.name} cannot simulate {unforeseen}: not supported yet.")
         if n < 1:
             raise InputError(
                 f"A forecast of {self.name} must have experiments to look at; its budget of "
@@ -124,14 +128,27 @@ class Forecasting(Learning):
                 f"State outcomes[].range of {outcome.name}, or measure a first configuration.",
             )
 
+    def _unforeseen(self) -> str:
+        """Name what the file asks of proposals that worlds do not have; empty where there is nothing."""
+        options = self.spec.acquisition
+        if self.spec.context_names:
+            return f"what will be given for {', '.join(self.spec.context_names)} (context)"
+        if self.spec.shared_names and options.batch_size > 1:
+            return f"batches with one value of {', '.join(self.spec.shared_names)}"
+        return "the cost of changes (acquisition.changeover)" if options.changeover else ""
+
     def _candidates(self, book: ProposalBook, observed: Observations) -> Candidates:
         """Return what can be measured, the pool or a dense sample of the space, and what is measured first."""
         plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self.spec.budget.initial)
         under_way = book.open[is_representable(self.space, book.open)]
         starts = starting_pool(plan, self.space, self.pool, observed.keys) if plan.n_random else None
         first = [*self.space.keys(under_way), *(starts.keys if starts is not None else ())]
-        if self.pool is None:
-            sampled = self.space.sample(N_SAMPLED, rng(self.spec.seed, "candidates of a forecast"))
+        if not isinstance(self.pool, CandidatePool):
+            generator = rng(self.spec.seed, "candidates of a forecast")
+            if self.pool is None:
+                sampled = self.space.sample(N_SAMPLED, generator)
+            else:  # too many to simulate them all: a sample stands for them
+                sampled = self.pool.starts(N_SAMPLED, {*first, *book.excluded_keys, *observed.keys}, generator).X
             parts = [self.space.encode(under_way), *([starts.X] if starts is not None else []), sampled]
             X = np.concatenate(parts)
             return Candidates(X, np.ones(len(X), dtype=bool), tuple(range(len(first))))
