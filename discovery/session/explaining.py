@@ -5,10 +5,12 @@ Next in the tour: `discovery.review.explanation`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from discovery.errors import InputError
+from discovery.errors import DiscoveryError, InputError
 from discovery.review import make_card
 from discovery.session.changes import changed_since
 from discovery.session.proposing import Proposing
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from discovery.cycle import Observations
     from discovery.review.explanation import Explanation, Scene
     from discovery.store import ProposalRow
+
+N_SHORT = 12  # proposals that are explained on a page; more would keep people waiting
 
 
 class Explaining(Proposing):
@@ -51,6 +55,14 @@ class Explaining(Proposing):
             scene = self._scene(proposal, name, said, usable)
         card = make_card(proposal, usable, self.spec, self.space, name)
         return explain(proposal, card, scene, lesson=lesson, plots=plots)
+
+    def explanations(self, proposal_ids: Sequence[str]) -> dict[str, Explanation]:
+        """Explain several proposals in short, for a page: at most `N_SHORT`, and those only that can be explained."""
+        found = {}
+        for proposal_id in proposal_ids[:N_SHORT]:
+            with suppress(DiscoveryError):  # a checkpoint is gone, or the space is another one: the card says enough
+                found[proposal_id] = self.explain(proposal_id, lesson=False)
+        return found
 
     @cached_property
     def _adapted(self) -> dict[tuple[object, ...], Belief]:
