@@ -42,6 +42,13 @@ class Aiming:
         """Return the acquisition function, given what runs or is chosen already. Shape `p x d`."""
         return acquisition_over(self.aim, self.beliefs, self.search, X_pending)
 
+    def scores(self) -> Callable[[Tensor], Tensor]:
+        """Return the acquisition function with nothing under way, as a function of rows. Shape `N x D` to `N`."""
+        acqf = self.acquisition(
+            torch.zeros(0, self.beliefs.first.kept[0].bank.n_dims, dtype=torch.float64).to(self.beliefs.device)
+        )
+        return lambda X: _values(acqf, X)
+
     def argument(self, acqf: torch.nn.Module, x: Tensor) -> dict[str, float]:
         """Return the share of every hypothesis in the value of a row. Shape `d`."""
         told = getattr(acqf, "argument", None)

@@ -16,7 +16,7 @@ from discovery.errors import counted
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.space import Pool, SearchSpace
     from discovery.store import Store
     from discovery.tasks.history import HistoryTasks
 
@@ -88,7 +88,7 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
             note(line)
 
 
-def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, CandidatePool | None, HistoryTasks | None]:
+def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, Pool | None, HistoryTasks | None]:
     """Check the tables, simulators and the laboratory that a campaign names; return what was read.
 
     Raises:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from discovery.errors import InputError
+from discovery.space.open_pool import OpenPool
 
 if TYPE_CHECKING:
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.space import Pool, SearchSpace
     from discovery.store import ProposalRow
 
 
@@ -84,7 +85,7 @@ def check_edit(
     proposal: ProposalRow,
     values: Mapping[str, object],
     space: SearchSpace,
-    pool: CandidatePool | None,
+    pool: Pool | None,
     taken: Collection[str] = (),
 ) -> Edit:
     """Check an edited configuration as strictly as a proposed one.
@@ -116,7 +117,7 @@ def check_edit(
 
 
 def find_misfit(
-    configuration: Mapping[str, object], space: SearchSpace, pool: CandidatePool | None, taken: Collection[str] = ()
+    configuration: Mapping[str, object], space: SearchSpace, pool: Pool | None, taken: Collection[str] = ()
 ) -> Misfit | None:
     """Say why a configuration may not be run in the campaign as it is now.
 
@@ -140,6 +141,8 @@ def find_misfit(
     key = space.keys(frame)[0]
     if not space.is_feasible(frame).all():
         return Misfit(f"must meet the constraints; got {key}")
+    if isinstance(pool, OpenPool):
+        pool = pool.placed(space, configuration)
     if pool is not None and key not in pool.keys:
         return Misfit(f"must be one of the candidates; got {key}", "Choose a row of the candidates.")
     if key in taken:

@@ -27,7 +27,7 @@ from discovery.store.campaigns import changes_since, is_same
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.session.base import CampaignPart
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.space import Pool, SearchSpace
     from discovery.store import CampaignRow, Store
 
 CHANGED = "campaign"
@@ -74,7 +74,7 @@ def register(one: CampaignPart) -> CampaignRow:
     return row
 
 
-def foresee(store: Store, spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None) -> Outlook:
+def foresee(store: Store, spec: CampaignSpec, space: SearchSpace, pool: Pool | None) -> Outlook:
     """Say what a campaign file would change, without storing anything.
 
     Args:
@@ -161,7 +161,7 @@ def _check_objective(spec: CampaignSpec, after: pd.DataFrame) -> None:
         )
 
 
-def _find_stale(store: Store, spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None) -> dict[str, str]:
+def _find_stale(store: Store, spec: CampaignSpec, space: SearchSpace, pool: Pool | None) -> dict[str, str]:
     """Return open proposals that the present file has no room for, and why; those in the laboratory are left."""
     running = set(store.trials(spec.name, [TrialStatus.RUNNING])["proposal_id"])
     stale = {}

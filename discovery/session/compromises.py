@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from discovery.campaign import CampaignSpec
-    from discovery.space import CandidatePool
+    from discovery.space import Pool
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Standing:
 
 
 def stand(
-    spec: CampaignSpec, pool: CandidatePool | None, usable: pd.DataFrame, measured: pd.DataFrame | None = None
+    spec: CampaignSpec, pool: Pool | None, usable: pd.DataFrame, measured: pd.DataFrame | None = None
 ) -> Standing:
     """Say what a campaign has come to.
 

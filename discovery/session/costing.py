@@ -13,13 +13,14 @@ import pandas as pd
 
 from discovery.campaign.expressions import parse
 from discovery.errors import ConfigurationError, InputError
+from discovery.space import CandidatePool
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
-    from discovery.space import CandidatePool
+    from discovery.space import Pool
 
 
-def costs_of(spec: CampaignSpec, pool: CandidatePool | None, frame: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
+def costs_of(spec: CampaignSpec, pool: Pool | None, frame: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
     """Return the cost of configurations.
 
     Args:
@@ -37,7 +38,7 @@ def costs_of(spec: CampaignSpec, pool: CandidatePool | None, frame: pd.DataFrame
     if not isinstance(spec.cost, str):
         return np.full(len(frame), float(spec.cost or 0.0))
     if is_column(spec, pool):
-        assert pool is not None
+        assert isinstance(pool, CandidatePool)
         cells = pd.to_numeric(pool.frame[spec.cost], errors="coerce").to_numpy(float)
         _check(cells, pool.keys)
         by_key = pd.Series(cells, index=list(pool.keys))
@@ -48,7 +49,7 @@ def costs_of(spec: CampaignSpec, pool: CandidatePool | None, frame: pd.DataFrame
     return costs
 
 
-def can_cost(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
+def can_cost(spec: CampaignSpec, pool: Pool | None) -> bool:
     """Say whether costs can be told: of a column of the candidates only where these are at hand."""
     if not isinstance(spec.cost, str) or is_column(spec, pool):
         return spec.cost is not None
@@ -58,7 +59,7 @@ def can_cost(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
         return False
 
 
-def is_column(spec: CampaignSpec, pool: CandidatePool | None) -> bool:
+def is_column(spec: CampaignSpec, pool: Pool | None) -> bool:
     """Say whether `cost` names a column of the candidates."""
     return isinstance(pool, CandidatePool) and spec.cost in pool.frame and spec.cost not in spec.parameter_names
 

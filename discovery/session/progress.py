@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from discovery.campaign import CampaignSpec
     from discovery.session.proposals import ProposalBook
-    from discovery.space import CandidatePool
+    from discovery.space import Pool
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CampaignProgress:
 
 def measure_progress(
     spec: CampaignSpec,
-    pool: CandidatePool | None,
+    pool: Pool | None,
     measured: pd.DataFrame,
     book: ProposalBook,
     gain: ExpectedGain | None = None,
@@ -111,12 +111,12 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
     return {str(name): value for name, value in measured[columns].iloc[int(np.nanargmax(score))].to_dict().items()}
 
 
-def n_candidates_left(spec: CampaignSpec, pool: CandidatePool, measured: pd.DataFrame, book: ProposalBook) -> int:
+def n_candidates_left(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, book: ProposalBook) -> int:
     """Return how many candidates of a pool may still be proposed."""
     taken = set(book.excluded_keys)
     if not spec.acquisition.allow_replicates:
         taken |= set(measured["key"])
-    return len(set(pool.keys) - taken)
+    return pool.n_left(taken)
 
 
 def _why_finished(

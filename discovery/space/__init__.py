@@ -8,6 +8,17 @@ from discovery.space.cells import CellFault
 from discovery.space.measured import MeasuredPool
 from discovery.space.pool import CandidatePool
 from discovery.space.space import SearchSpace
+from discovery.space.stream import Pool, StreamedPool
 from discovery.space.union import AlignedSpace, align
 
-__all__ = ["AlignedSpace", "Block", "CandidatePool", "CellFault", "MeasuredPool", "SearchSpace", "align"]
+__all__ = [
+    "AlignedSpace",
+    "Block",
+    "CandidatePool",
+    "CellFault",
+    "MeasuredPool",
+    "Pool",
+    "SearchSpace",
+    "StreamedPool",
+    "align",
+]

@@ -11,6 +11,7 @@ from discovery.errors import InputError
 from discovery.space.cells import column_of
 
 CHUNK_ROWS = 50_000
+_CSV = {"header": None, "dtype": object, "keep_default_na": False, "encoding": "utf-8-sig"}
 _BLOCK = 1 << 22  # bytes read at once where lines are counted
 
 
@@ -64,13 +65,28 @@ def read_chunks(path: Path, names: Sequence[str], source: str) -> Iterator[pd.Da
         raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}.", "Check the file.") from None
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """Return the names of a table's columns; none where the file cannot be read, for whoever reads it to say why."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return tuple(pq.read_schema(path).names)
+        return tuple(_csv_header(path))
+    except (OSError, ValueError):
+        return ()
+
+
+def _csv_header(path: Path) -> pd.Index:
+    head = pd.read_csv(path, nrows=1, **_CSV)  # type: ignore[call-overload]
+    return pd.Index(head.iloc[0].astype(str).str.strip())
+
+
 def _csv_chunks(path: Path, names: Sequence[str], source: str) -> Iterator[pd.DataFrame]:
-    options = {"header": None, "dtype": object, "keep_default_na": False, "encoding": "utf-8-sig"}
-    head = pd.read_csv(path, nrows=1, **options)  # type: ignore[call-overload]
-    header = pd.Index(head.iloc[0].astype(str).str.strip())
+    header = _csv_header(path)
     places = {name: int(header.get_loc(_one(header, name, source))) for name in names}
     names_of = range(len(header))  # all columns are read: rows with too many cells are then refused
-    reader = pd.read_csv(path, skiprows=1, names=names_of, chunksize=CHUNK_ROWS, **options)  # type: ignore[call-overload]
+    reader = pd.read_csv(path, skiprows=1, names=names_of, chunksize=CHUNK_ROWS, **_CSV)  # type: ignore[call-overload]
     with reader:
         for frame in reader:
             yield frame[list(places.values())].set_axis(list(places), axis=1).fillna("")

@@ -12,7 +12,7 @@ import pandas as pd
 from discovery.campaign import CampaignSpec, MoleculeParameter
 from discovery.errors import NoCandidateError, NotSupportedError
 from discovery.space.cells import column_of, refuse
-from discovery.space.chunks import n_rows_of
+from discovery.space.chunks import column_names, n_rows_of
 from discovery.space.codecs import ListedCodec
 from discovery.space.descriptors import read_table
 
@@ -79,7 +79,13 @@ class CandidatePool:
             n_rows = n_rows_of(spec.resolve(spec.candidates), enough=STREAM_ABOVE)
             if n_rows > STREAM_ABOVE:
                 return _streamed(spec, space)
-            return pool_of(read_table(spec.resolve(spec.candidates)), spec, space, spec.candidates)
+            table = read_table(spec.resolve(spec.candidates))
+            missing = [name for name in spec.context_names if name not in table.columns]
+            if missing:
+                from discovery.space.open_pool import open_pool_of
+
+                return open_pool_of(table, spec, space, missing)
+            return pool_of(table, spec, space, spec.candidates)
         return pool_of(_product(space), spec, space, "the product of all values") if spec.has_pool else None
 
 
@@ -94,6 +100,12 @@ def _streamed(spec: CampaignSpec, space: SearchSpace) -> StreamedPool:
             f"candidates must hold at most {STREAM_ABOVE:,} rows where a parameter is a molecule ({molecule}); "
             f"got more at {spec.candidates}.",
             "Fingerprints of more do not fit into memory: take a part of the list, such as every tenth molecule.",
+        )
+    if spec.cost in column_names(spec.resolve(spec.candidates)) and spec.cost not in spec.parameter_names:
+        raise NotSupportedError(
+            f"cost must be a number or a formula of parameters where candidates has more than {STREAM_ABOVE:,} rows; "
+            f"got the column {spec.cost!r} of {spec.candidates}.",
+            "Write it as a formula, such as `2 + 0.1 * time`.",
         )
     return open_stream(spec.resolve(spec.candidates), space, spec.candidates)
 

@@ -191,6 +191,10 @@ class StreamedPool:
         return frame.set_index(ROW).rename_axis(None)
 
 
+Pool = CandidatePool | StreamedPool
+"""Candidates, held in memory or streamed."""
+
+
 def hashes(keys: Collection[str]) -> np.ndarray:
     """Return 64-bit hashes of keys, the same in every process. Shape `n`."""
     return np.asarray(pd.util.hash_array(np.array(list(keys), dtype=object), categorize=False))
