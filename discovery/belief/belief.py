@@ -154,6 +154,8 @@ class Belief:
             log_evidence=dict(zip(names, evidence.tolist(), strict=True)),
             weights=dict(zip(names, self.weights.tolist(), strict=True)),
             e_value=e_value(prior.log(), evidence, self._no_transfer(names)),
+            doubtful=self.doubtful,
+            doubt=self.doubt if self.doubtful else 0.0,
         )
 
     def marginals(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -91,9 +91,13 @@ class BeliefSummary:
         weights: Search weight per hypothesis (evidence and prior, after the floor and fixed share); sums to one.
         e_value: `prod p_no_transfer / p_transfer` over the measurements so far; 20 or more says that the
             experience does not fit this task.
+        doubtful: Measurements that may be wild values, counted from 0.
+        doubt: Weight of the members that take those for wild values.
     """
 
     n_measurements: int
     log_evidence: dict[str, float]
     weights: dict[str, float]
     e_value: float
+    doubtful: tuple[int, ...] = ()
+    doubt: float = 0.0

@@ -117,9 +117,11 @@ def read_predictions(frame: pd.DataFrame) -> dict[str, StoredPredictions]:
 
     Returns:
         The belief first (the hypotheses mixed by the weights that they had), then each hypothesis; empty where
-        nothing was measured yet.
+        nothing was measured yet. A bound has neither a density nor a place among predicted outcomes: it is left out
+        here, and counts in the evidence by its probability.
     """
     rows = frame.dropna(subset=["outcome"])
+    rows = rows[rows["side"] == ""] if "side" in rows else rows
     if rows.empty:
         return {}
     rows = rows.sort_values("position", kind="stable") if "position" in rows else rows

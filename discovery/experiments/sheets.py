@@ -30,6 +30,7 @@ from discovery.campaign import (
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.ingest.controls import CONTROL
 from discovery.ingest.excel import openpyxl
+from discovery.ingest.failures import FAILED, INFEASIBLE, STATUS
 from discovery.ingest.readers import UNITS, read_rows
 
 PLACE = ("plate", "well", CONTROL)
@@ -153,6 +154,7 @@ def sheet_columns(spec: CampaignSpec, is_plated: bool = False) -> tuple[Column, 
         *(Column(name, "place", is_text=name != RUN_ORDER) for name in places if name not in own),
         *(_parameter_column(parameter) for parameter in spec.parameters),
         *(_outcome_column(spec, name) for name in spec.outcome_names),
+        Column(STATUS, "note", values=(FAILED, INFEASIBLE), is_text=True),
         *(() if NOTE in own else (Column(NOTE, "note", is_text=True),)),
     )
 
@@ -224,12 +226,12 @@ def check_target(path: Path, outcomes: Sequence[str]) -> None:
 
 
 def is_filled(path: Path, outcomes: Sequence[str]) -> bool:
-    """Return whether a file holds an outcome, or is no table without one: then nobody knows what it holds."""
+    """Return whether a file says what became of an experiment, or is no table: then nobody knows what it holds."""
     try:
         frame = read_rows(path).frame
     except DiscoveryError:
         return True
-    return bool(frame.reindex(columns=list(outcomes)).notna().any(axis=None))
+    return bool(frame.reindex(columns=[*outcomes, STATUS]).notna().any(axis=None))
 
 
 def _parameter_column(parameter: Parameter) -> Column:

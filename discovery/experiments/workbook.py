@@ -159,7 +159,7 @@ def _add_checks(workbook: Any, sheet: Sheet) -> None:
     first = 2 + len(sheet.records) - len(sheet.rows)
     last = first + len(sheet.rows) + N_FREE
     for j, column in enumerate(sheet.columns, start=1):
-        if column.role not in ("parameter", "outcome"):
+        if column.role not in ("parameter", "outcome") and not column.values:
             continue
         if column.values:
             letter = get_column_letter(j)

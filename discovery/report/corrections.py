@@ -11,8 +11,6 @@ import pandas as pd
 from discovery.report.grids import Grid
 from discovery.report.style import number
 
-PARTS = ("configuration", "outcomes", "sems")
-
 
 def corrections_grid(corrections: pd.DataFrame) -> Grid:
     """Return what measurements were and are, by whom and why (`Store.corrections`)."""
@@ -40,7 +38,7 @@ def was_and_is(row: Mapping[Any, Any]) -> tuple[str, str]:
     both, names = (_values(row, "_before"), _values(row)), _differing(row)
     was, now = (", ".join(f"{name} {number(values.get(name))}" for name in names) for values in both)
     if row["is_retracted"]:
-        outcomes = json.loads(row["outcomes_before"])
+        outcomes = _outcomes(row, "_before")
         return ", ".join(f"{name} {number(value)}" for name, value in outcomes.items()), "retracted"
     return was, now
 
@@ -52,5 +50,11 @@ def _differing(row: Mapping[Any, Any]) -> list[str]:
 
 def _values(row: Mapping[Any, Any], suffix: str = "") -> dict[str, Any]:
     """Return a measurement's values by column name."""
-    configuration, outcomes, sems = (json.loads(row[f"{part}{suffix}"]) for part in PARTS)
-    return {**configuration, **outcomes, **{f"{name}_sem": sem for name, sem in sems.items()}}
+    configuration, sems = (json.loads(row[f"{part}{suffix}"]) for part in ("configuration", "sems"))
+    return {**configuration, **_outcomes(row, suffix), **{f"{name}_sem": sem for name, sem in sems.items()}}
+
+
+def _outcomes(row: Mapping[Any, Any], suffix: str = "") -> dict[str, Any]:
+    """Return a measurement's outcomes, one that is a bound as text such as `< 5`."""
+    outcomes, limits = (json.loads(row[f"{part}{suffix}"] or "{}") for part in ("outcomes", "limits"))
+    return {name: f"{limits[name]} {number(value)}" if name in limits else value for name, value in outcomes.items()}

@@ -20,6 +20,7 @@ from discovery.lifecycle import CampaignStatus
 from discovery.session.happenings import note_correction
 from discovery.session.learning import Learning
 from discovery.settings import current_user
+from discovery.space.censored import SUFFIX
 
 if TYPE_CHECKING:
     from discovery.ingest import CheckedRows
@@ -102,7 +103,8 @@ class Correcting(Learning):
         Raises:
             InputError: If a name is unknown, or a value does not fit.
         """
-        known = [*self.spec.parameter_names, *self.spec.outcome_names, *(f"{y}_sem" for y in self.spec.outcome_names)]
+        suffixes = ("", "_sem", SUFFIX)
+        known = [*self.spec.parameter_names, *(f"{y}{end}" for y in self.spec.outcome_names for end in suffixes)]
         unknown = [name for name in values if name not in known]
         if unknown:
             raise InputError(
@@ -112,6 +114,7 @@ class Correcting(Learning):
             )
         stored = {**self.spec.held, **row.configuration, **row.outcomes}
         stored |= {f"{name}_sem": sem for name, sem in row.sems.items()}
+        stored |= {f"{name}{SUFFIX}": side for name, side in row.limits.items() if name not in values}
         cells = {**row.extra, **dict.fromkeys(known), **stored, **values}
         raw = read_rows(pd.DataFrame([cells]).astype(object))
         checked = self.check(raw)
@@ -144,6 +147,8 @@ class Correcting(Learning):
 def _changes(row: MeasurementRow, checked: CheckedRows) -> dict[str, tuple[Any, Any]]:
     """Return what differs between a stored measurement and a checked row: name to values before and after."""
     before = {**row.configuration, **row.outcomes, **{f"{name}_sem": sem for name, sem in row.sems.items()}}
+    before |= {f"{name}{SUFFIX}": side for name, side in row.limits.items()}
     cells = checked.frame.drop(columns=list(IDS), errors="ignore").iloc[0]
-    after = {str(name): None if pd.isna(value) else value for name, value in cells.items()}
+    after = {f"{name}{SUFFIX}": None for name in row.limits}
+    after |= {str(name): None if pd.isna(value) or value == "" else value for name, value in cells.items()}
     return {name: (before.get(name), value) for name, value in after.items() if value != before.get(name)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from discovery.lifecycle import CampaignStatus
 from discovery.session.base import CampaignPart
+from discovery.session.doubts import note_doubts
 from discovery.session.happenings import note_finish, note_harm
 from discovery.session.progress import CampaignProgress
 
@@ -118,6 +119,7 @@ class Learning(CampaignPart):
         ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses()}
         with self.store.transaction():
             self.store.add_evidence(self.name, cycle, summary, ids)
+            note_doubts(self.store, self.name, cycle, summary, self.seen()[self.spec.objective.name])
             for name, other in (others or {}).items():
                 self.store.add_metric(self.name, cycle, OTHER_BELIEF, other.e_value, {"outcome": name, **asdict(other)})
             if summary.e_value < LEVEL:

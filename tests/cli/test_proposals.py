@@ -152,7 +152,7 @@ def test_a_sheet_goes_out_and_comes_back(cli, write, folder):
     written = cli("propose", file, "--sheet", sheet)
     assert "fill in yield" in written.err
     rows = pd.read_csv(sheet, skiprows=[1])  # the units
-    assert list(rows.columns) == ["proposal_id", "run_order", "catalyst", "temperature", "yield", "note"]
+    assert list(rows.columns) == ["proposal_id", "run_order", "catalyst", "temperature", "yield", "status", "note"]
     assert rows["yield"].isna().all()
     assert cli("ingest", file, sheet, "--json").json["n_pending"] == 2
     rows.assign(**{"yield": [50.0, 60.0]}).to_csv(sheet, index=False)

@@ -96,7 +96,7 @@ def test_open_proposals_are_written_again_in_their_wells(cli, manual, handed, fo
     only = cli("sheet", manual, "--out", folder / "p.csv", "--status", "proposed", "--json").json
     assert only["n_proposals"] == 1
     assert list(pd.read_csv(folder / "p.csv", skiprows=[1])) == [
-        *("proposal_id", "run_order", "catalyst", "temperature", "yield", "note")
+        *("proposal_id", "run_order", "catalyst", "temperature", "yield", "status", "note")
     ]
 
 

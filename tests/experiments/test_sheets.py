@@ -90,7 +90,7 @@ def test_a_sheet_that_is_filled_in_comes_back(tmp_path_factory, suffix, is_plate
     )
     wanted = dict(zip(sheet.rows["proposal_id"], results, strict=True))
     assert back["yield"].tolist() == [wanted[proposal_id] for proposal_id in back["proposal_id"]]
-    assert set(checked.extra) == {"run_order", "note"} | ({"plate", "well", "control"} if is_plated else set())
+    assert set(checked.extra) == {"run_order", "status", "note"} | ({"plate", "well", "control"} if is_plated else set())
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -118,8 +118,8 @@ def test_the_columns_are_those_of_the_campaign_and_of_the_plate():
     """Names are exactly those of parameters and outcomes; without a plate nothing speaks of wells."""
     sheet = plated(proposals(ROWS))
     middle = ["ligand", "temperature", "equivalents", "yield", "ee"]
-    assert list(sheet.rows) == ["proposal_id", "run_order", "plate", "well", "control", *middle, "note"]
-    assert list(make_sheet(SPEC, proposals(ROWS), "s").rows) == ["proposal_id", "run_order", *middle, "note"]
+    assert list(sheet.rows) == ["proposal_id", "run_order", "plate", "well", "control", *middle, "status", "note"]
+    assert list(make_sheet(SPEC, proposals(ROWS), "s").rows) == ["proposal_id", "run_order", *middle, "status", "note"]
     assert sheet.rows[["yield", "ee"]].isna().all(axis=None)
     assert [column.unit for column in sheet.columns if column.unit] == ["°C", "%"]
 
@@ -138,7 +138,7 @@ def test_a_csv_is_plain_where_there_is_nothing_to_say():
     spec = make_spec(parameters=[{"name": "t", "type": "continuous", "bounds": [0, 9]}], outcomes=[], experiment=None)
     frame = pd.DataFrame({"proposal_id": ["lab-c001-00"], "t": [5.0]})
     assert sheet_bytes(make_sheet(spec, frame, "s"), ".csv") == (
-        b"proposal_id,run_order,t,yield,note\nlab-c001-00,1,5,,\n"
+        b"proposal_id,run_order,t,yield,status,note\nlab-c001-00,1,5,,,\n"
     )
 
 
@@ -169,4 +169,4 @@ def test_columns_of_plates_are_not_names_of_parameters():
     with pytest.raises(ConfigurationError, match=r"experiment\.plate needs the column 'well'"):
         sheet_columns(spec, is_plated=True)
     names = [column.name for column in sheet_columns(spec)]
-    assert names == ["proposal_id", "run_order", "well", "note", "yield", "ee"]
+    assert names == ["proposal_id", "run_order", "well", "note", "yield", "ee", "status"]

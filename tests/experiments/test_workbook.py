@@ -48,7 +48,7 @@ def test_only_what_is_asked_for_is_unlocked_and_lit():
     page = book()["experiments"]
     assert page.protection.sheet and page.protection.password is None
     free = {cell.value for cell in page[1] if not page.cell(3, cell.column).protection.locked}
-    assert free == {"yield", "ee", "note"}
+    assert free == {"yield", "ee", "status", "note"}
     lit = {name: column(page, name)[1].fill.start_color.rgb for name in ("temperature", "yield")}
     assert lit["yield"] == "00FFF3B0" != lit["temperature"]
     assert page.cell(2, 7).value == "degC" and page.cell(2, 8).protection.locked

@@ -1,0 +1,125 @@
+"""Doubtful measurements: what was foretold otherwise, or what everything else measured speaks against.
+
+A measurement is doubtful where the prediction that was stored with its proposal gave hardly any probability to an
+outcome so far out, or where the belief's robust members take it for a wild value. It counts all the same, for less in
+the second case; a person corrects or retracts it, or measures again. Next in the tour: `discovery.session.corrections`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discovery.space.censored import shown
+
+if TYPE_CHECKING:
+    from discovery.belief.records import BeliefSummary
+    from discovery.campaign import CampaignSpec
+    from discovery.evaluation.calibration import StoredPredictions
+    from discovery.store import Store
+
+DOUBTFUL = "doubtful"
+"""Name of the metric that says which measurements the belief took for wild values."""
+SURPRISING = 1e-3  # probability of an outcome as far out as this, below which a measurement is doubtful
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One doubtful measurement.
+
+    Attributes:
+        measurement_id: Which.
+        position: Its place in the campaign, from 1.
+        outcome: The outcome that is doubtful.
+        found: What was measured, as people read it.
+        foretold: What had been foretold, or empty where nobody proposed it.
+        probability: Weight of the members that take it for a wild value; 0 where none was asked yet.
+    """
+
+    measurement_id: str
+    position: int
+    outcome: str
+    found: str
+    foretold: str
+    probability: float = 0.0
+
+    def sentences(self, file: Path) -> list[str]:
+        """Say what is doubtful, and what to do about it."""
+        weight = f" (a wild value with probability {self.probability:.2f})" if self.probability else ""
+        said = f" where {self.foretold} was foretold" if self.foretold else " speaks against all others"
+        return [
+            f"Doubtful: {self.measurement_id}, {self.outcome} {self.found}{said}{weight}.",
+            f"  If it is wrong: discovery correct {file} {self.measurement_id} {self.outcome}=VALUE --reason TEXT, or "
+            f"discovery retract {file} {self.measurement_id} --reason TEXT",
+        ]
+
+
+def note_doubts(store: Store, campaign: str, cycle: int, summary: BeliefSummary, positions: tuple[int, ...]) -> None:
+    """Keep which measurements the belief took for wild values.
+
+    Args:
+        store: Where.
+        campaign: Whose.
+        cycle: The cycle.
+        summary: Where the belief stands.
+        positions: Position of every measurement that it is conditioned on, in its order.
+    """
+    with store.transaction():
+        ids = store.measurements(campaign).set_index("position")["measurement_id"]
+        found = [str(ids[positions[i]]) for i in summary.doubtful if i < len(positions)]
+        if found or _last_found(store.metrics(campaign)):
+            store.add_metric(campaign, cycle, DOUBTFUL, summary.doubt, {"measurement_ids": found})
+
+
+def doubts(store: Store, spec: CampaignSpec) -> list[Doubt]:
+    """Return the doubtful measurements of a campaign that count, in their order; none where the file says `off`."""
+    from discovery.evaluation.calibration import BELIEF, read_predictions
+
+    name = spec.objective.name
+    if spec.outcome(name).outliers == "off":
+        return []
+    with store.transaction():
+        measured, metrics = store.measurements(spec.name, spec), store.metrics(spec.name)
+        inputs = store.view("v_calibration_inputs", spec.name)
+    by_id = _last_found(metrics)
+    is_wild = measured["measurement_id"].isin(by_id)
+    wild = {int(row["position"]): by_id[row["measurement_id"]] for row in measured[is_wild].to_dict("records")}
+    said = read_predictions(inputs).get(BELIEF)
+    foretold = {} if said is None else _surprises(said, set(wild))
+    unit = f" {spec.outcome(name).unit}" if spec.outcome(name).unit else ""
+    rows = measured[measured["position"].isin({*wild, *foretold})]
+    return [
+        Doubt(
+            measurement_id=str(row["measurement_id"]),
+            position=int(row["position"]),
+            outcome=name,
+            found=f"{shown(float(row[name]), row.get(f'{name}_limit'), '.4g')}{unit}",
+            foretold=foretold.get(int(row["position"]), ""),
+            probability=wild.get(int(row["position"]), 0.0),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _last_found(metrics: pd.DataFrame) -> dict[str, float]:
+    """Return the measurements that the belief doubted when it was last asked, with the weight of the doubt."""
+    last = metrics[metrics["name"] == DOUBTFUL].tail(1)
+    return {
+        str(measurement_id): float(value)
+        for detail, value in zip(last["detail"], last["value"], strict=True)
+        for measurement_id in json.loads(detail)["measurement_ids"]
+    }
+
+
+def _surprises(said: StoredPredictions, also: set[int]) -> dict[int, str]:
+    """Return what had been foretold where an outcome is further out than that allows, and at other positions."""
+    pit, (low, high) = said.pit, said.interval()
+    return {
+        int(position): f"{a:.3g} to {b:.3g}"
+        for position, p, a, b in zip(said.position, pit, low, high, strict=True)
+        if 2 * min(p, 1 - p) < SURPRISING or int(position) in also
+    }
