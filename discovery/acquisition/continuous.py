@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 N_STARTS = 1024
 N_POLISHED = 4
-MAX_ROUNDS = 4  # of gradient steps, steps around and exchanges in turn
+MAX_ROUNDS = 8  # of gradient steps, steps around and exchanges in turn
 N_TRIES = 4  # of steps around, one after the other
 N_AROUND = 32  # steps at once
 LEAST_GAIN = 1e-4  # of the acquisition value, for another round

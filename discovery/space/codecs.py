@@ -134,13 +134,13 @@ class ContinuousCodec:
 
     def decode(self, X: np.ndarray) -> np.ndarray:
         """Return values with 12 significant digits. Shape `n`."""
+        return round_digits(self.exact(X[:, 0])).clip(self.low, self.high)
+
+    def exact(self, x: np.ndarray) -> np.ndarray:
+        """Return values as they are computed; next to nothing of the range is nothing. Shape `n` to `n`."""
         low, high = self._scale(np.array([self.low])), self._scale(np.array([self.high]))
-        raw = low + X[:, 0].clip(0.0, 1.0) * (high - low)
-        if not self.is_log:
-            raw = np.where(
-                np.abs(raw) <= 1e-12 * (self.high - self.low), 0.0, raw
-            )  # nothing of it, not next to nothing
-        return round_digits(np.exp(raw) if self.is_log else raw).clip(self.low, self.high)
+        raw = low + x.clip(0.0, 1.0) * (high - low)
+        return np.exp(raw) if self.is_log else np.where(np.abs(raw) <= 1e-12 * (self.high - self.low), 0.0, raw)
 
     def _scale(self, values: np.ndarray) -> np.ndarray:
         return np.log(values) if self.is_log else values

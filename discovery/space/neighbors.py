@@ -9,13 +9,15 @@ import numpy as np
 
 from discovery.campaign import CardinalityConstraint, Constraint, ExcludeConstraint, LinearConstraint, SimplexConstraint
 from discovery.space.codecs import ListedCodec
+from discovery.space.curves import onto_curves
 from discovery.space.sampling import is_valid
 
 if TYPE_CHECKING:
     from discovery.space.regions import Regions
     from discovery.space.space import SearchSpace
 
-MANY = 64  # values of a list that are all tried; combinations of lists that chance goes through by itself
+MANY = 64  # combinations of lists that chance goes through by itself
+N_TRIED = 512  # values of a list that are all tried
 SMALLEST = 4.0  # steps around are 10 to the power of -SMALLEST to 0 of the room that there is
 HALVINGS = 10  # of the way to a point that may not be valid
 
@@ -62,7 +64,8 @@ def around(space: SearchSpace, x: np.ndarray, n: int, rng: np.random.Generator) 
     """Return valid points along the linear constraints, as many near as far. Shape `m x d`, `m <= n`."""
     rows = space.regions.rows_at(x[None]).at(np.zeros(n, dtype=np.intp))
     share = 10.0 ** (-SMALLEST * rng.random(n))
-    X = space.regions.points(space.regions.step(rows, share, rng, is_partial=True))
+    rows = onto_curves(space.regions, space.regions.step(rows, share, rng, is_partial=True))
+    X = space.regions.points(rows)
     return X[is_valid(space, X)]
 
 
@@ -80,7 +83,7 @@ def toward(space: SearchSpace, x: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _others(code: int, n_values: int) -> list[int]:
     """Return positions to try instead of one: all, or of many those at distances that double."""
-    if n_values <= MANY:
+    if n_values <= N_TRIED:
         return [other for other in range(n_values) if other != code]
     steps = [2**k for k in range(n_values.bit_length())]
     return [code + sign * step for step in steps for sign in (-1, 1) if 0 <= code + sign * step < n_values]

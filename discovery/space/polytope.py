@@ -18,6 +18,14 @@ EncodedConstraint = tuple[np.ndarray, np.ndarray, float]  # indices, coefficient
 FLAT = 1e-9  # a polytope thinner than this lies in a plane
 
 
+def contradiction() -> ConfigurationError:
+    """Return the error for constraints that no configuration meets."""
+    return ConfigurationError(
+        "constraints must be possible together; no configuration within the bounds meets all of them.",
+        "Relax a constraint or a bound.",
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Polytope:
     """The encoded coordinates that linear constraints leave, within the unit cube.
@@ -55,10 +63,7 @@ class Polytope:
         basis = null_space(E)
         center = center_of(A, b, E, e, basis)
         if center is None:
-            raise ConfigurationError(
-                "constraints must be possible together; no configuration within the bounds meets all of them.",
-                "Relax a constraint or a bound.",
-            )
+            raise contradiction()
         is_flat = _flat_sides(A, b, E, e, center, basis)
         if is_flat.any():
             E, e = np.vstack([E, A[is_flat]]), np.concatenate([e, b[is_flat]])

@@ -63,20 +63,22 @@ class Regions:
         return self.walk(rows, 32 + 8 * k, rng)
 
     def walk(self, rows: Rows, n_steps: int, rng: np.random.Generator) -> Rows:
-        """Move rows by hit-and-run, even in the logarithm of numbers on a log scale."""
-        for _ in range(n_steps):
-            moved = self.step(rows, np.ones(len(rows)), rng)
-            if self.of.is_raw.any():
-                is_kept = np.log(rng.random(len(rows))) > self._log_scaled(moved) - self._log_scaled(rows)
-                moved = moved.where(is_kept, rows)
-            rows = moved
+        """Move rows by hit-and-run; log-scale numbers in equalities are drawn anew, even in their logarithms."""
+        curved = np.flatnonzero(self.of.is_raw)
+        for i in range(n_steps):
+            rows = self.step(rows, np.ones(len(rows)), rng)
+            rows = self._redrawn(rows, int(curved[i % len(curved)]), rng) if len(curved) else rows
         return rows
 
-    def _log_scaled(self, rows: Rows) -> np.ndarray:
-        """Return the density, in logs, that is even in the logarithms of log-scale numbers. Shape `n`."""
-        ends = np.array([(codec.low, codec.high) for codec, _ in self.of.continuous])[self.of.is_raw]
-        raw = ends[:, 0] + rows.U[:, self.of.is_raw] * (ends[:, 1] - ends[:, 0])
-        return -np.log(raw).sum(axis=1)
+    def _redrawn(self, rows: Rows, i: int, rng: np.random.Generator) -> Rows:
+        """Draw one log-scale number even in its logarithm; others follow along the equalities."""
+        codec, slope = self.of.continuous[i][0], rows.P[:, i, i]
+        direction = rows.P[:, i] / np.where(slope > 1e-9, slope, np.inf)[:, None]
+        slack, approach = self._room(rows, direction)
+        low, high = rows.U[:, i] - reach(slack, -approach), rows.U[:, i] + reach(slack, approach)
+        ends = np.log(codec.low + np.array([low, high]).clip(0.0, 1.0) * (codec.high - codec.low))
+        drawn = (np.exp(ends[0] + rng.random(len(rows)) * (ends[1] - ends[0])) - codec.low) / (codec.high - codec.low)
+        return replace(rows, U=(rows.U + (drawn - rows.U[:, i])[:, None] * direction).clip(rows.low, rows.high))
 
     def step(self, rows: Rows, scale: np.ndarray, rng: np.random.Generator, *, is_partial: bool = False) -> Rows:
         """Move each row along one direction within the linear constraints.
@@ -122,6 +124,17 @@ class Regions:
         for i, (listed, part) in enumerate(self.of.listed):
             X[:, part] = listed.encode(codes[:, i])
         return X
+
+    def cells(self, codes: np.ndarray, U: np.ndarray) -> dict[str, np.ndarray]:
+        """Return raw values as constraints compute with them, not rounded. Shapes `n x l`, `n x k`; length `n`."""
+        cells: dict[str, np.ndarray] = {}
+        for i, (codec, _) in enumerate(self.of.continuous):
+            raw = codec.low + U[:, i] * (codec.high - codec.low)
+            cells[codec.name] = raw if self.of.is_raw[i] else codec.exact(U[:, i])
+        for i, (listed, _) in enumerate(self.of.listed):
+            is_number = listed.kind in ("discrete", "boolean")
+            cells[listed.name] = (self.of.numbers[i] if is_number else listed.labels)[codes[:, i]]
+        return cells
 
     def shares(self, X: np.ndarray) -> np.ndarray:
         """Return the shares of points. Shape `n x d` to `n x k`."""

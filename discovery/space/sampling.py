@@ -9,13 +9,14 @@ import numpy as np
 
 from discovery.errors import NoCandidateError
 from discovery.space.constraints import cells_of, is_met, meets
+from discovery.space.curves import onto_curves
 from discovery.space.rare import find_rare
 
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
 
 MAX_DRAWS = 1_000_000  # random configurations tried before constraints count as out of reach of chance
-PATIENCE = 100_000  # draws after which chance must be on the way to get there within MAX_DRAWS
+PATIENCE = 20_000  # draws after which chance must be on the way to get there within MAX_DRAWS
 MAX_ROUNDS = 12  # times that lists and zeros are drawn before chance is given up
 _CHUNK = 100_000
 _ASKED = 4096  # draws that tell which constraint is the hardest
@@ -68,7 +69,7 @@ def _by_chance(space: SearchSpace, n: int, rng: np.random.Generator, *, is_patie
                 "List the candidates in a file.",
             )
         rate = (n_kept + 1) / (n_tried + 1)
-        n_more = min(math.ceil(1.2 * (n - n_kept) / rate), _CHUNK)
+        n_more = min(math.ceil(1.2 * (n - n_kept) / rate), _CHUNK if is_patient else PATIENCE)
         X = _draw(space, n_more, rng)
         kept.append(X[_meets_others(space, X, is_exact=not is_patient)])
         n_kept, n_tried = n_kept + len(kept[-1]), n_tried + n_more
@@ -79,7 +80,7 @@ def _by_parts(space: SearchSpace, n: int, rng: np.random.Generator) -> np.ndarra
     """Draw what is listed and zero, then the rest, until enough is valid; fewer than `n` where that takes too long."""
     kept, n_kept = [np.empty((0, space.n_dims))], 0
     for _ in range(MAX_ROUNDS):
-        X = space.regions.points(space.regions.draw(n, rng))
+        X = space.regions.points(onto_curves(space.regions, space.regions.draw(n, rng)))
         kept.append(X[is_valid(space, X)])
         n_kept += len(kept[-1])
         if n_kept >= n:

@@ -44,7 +44,8 @@ from discovery.space.constraints import encode_constraint, meets
 from discovery.space.descriptors import descriptor_source, read_descriptors
 from discovery.space.mixture import Mix, read_mixes
 from discovery.space.molecule import MoleculeCodec, molecule_codec
-from discovery.space.polytope import EncodedConstraint, Polytope
+from discovery.space.polytope import EncodedConstraint, Polytope, contradiction
+from discovery.space.possible import is_possible
 from discovery.space.regions import Regions
 from discovery.space.sampling import draw_feasible
 from discovery.space.system import System
@@ -81,6 +82,8 @@ class SearchSpace:
         space = cls(codecs, spec.pointwise, spec.has_pool, spec.parameters, read_mixes(spec, codecs))
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
+            if not is_possible(space.regions.of):
+                raise contradiction()
         return space
 
     @property

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discovery.campaign import CardinalityConstraint, Constraint, LinearConstraint, SimplexConstraint
+from discovery.campaign import (
+    CardinalityConstraint,
+    Constraint,
+    LinearConstraint,
+    NonlinearConstraint,
+    SimplexConstraint,
+)
 from discovery.space.codecs import ContinuousCodec, ListedCodec
 
 if TYPE_CHECKING:
@@ -115,9 +121,11 @@ class System:
 
     @property
     def is_tied(self) -> bool:
-        """Whether chance and one polytope are not enough: counts, or sums that other than linear numbers add up to."""
-        G = self.matrices[4]
-        return bool(G.any()) or bool(self.is_raw.any()) or bool(self.groups)
+        """Whether chance and one polytope are not enough: counts, curved equations, sums with other numbers."""
+        G, names = self.matrices[4], {codec.name for codec, _ in self.continuous}
+        curved = [c for c in self.space.constraints if isinstance(c, NonlinearConstraint) and c.sides[1] == "=="]
+        is_curved = any(names.intersection(c.names) for c in curved)
+        return is_curved or bool(G.any()) or bool(self.is_raw.any()) or bool(self.groups)
 
     @cached_property
     def is_loose(self) -> np.ndarray:
