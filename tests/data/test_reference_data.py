@@ -16,6 +16,7 @@ DATA = Path(__file__).parents[2] / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
 FILES = {path: entry for family in MANIFEST.values() for path, entry in family["files"].items()}
 OUTCOMES = {"buchwald_hartwig": "yield", "suzuki_perera": "yield", "suzuki_reizman": "yield", "chembl": "p_activity"}
+OUTCOMES["opv_blends"] = "degradation"
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -41,7 +42,13 @@ def test_files_are_those_of_the_manifest():
 
 @pytest.mark.parametrize(
     ("family", "n_tasks", "n_rows"),
-    [("buchwald_hartwig", 15, 3955), ("suzuki_perera", 15, 5760), ("suzuki_reizman", 4, 385), ("chembl", 30, 48714)],
+    [
+        ("buchwald_hartwig", 15, 3955),
+        ("suzuki_perera", 15, 5760),
+        ("suzuki_reizman", 4, 385),
+        ("chembl", 30, 48714),
+        ("opv_blends", 1, 1040),
+    ],
 )
 def test_counts_are_those_of_the_publications(family, n_tasks, n_rows):
     """No row is lost or doubled on the way from the package."""
@@ -61,8 +68,8 @@ def test_the_manifest_says_where_data_come_from(family):
 
 @pytest.mark.parametrize("family", list(MANIFEST))
 def test_outcomes_are_plausible(family):
-    """Outcomes are finite; yields lie between 0 and 100 percent, potencies between mmol/L and 10 pmol/L."""
-    low, high = (0, 100) if OUTCOMES[family] == "yield" else (2, 12)
+    """Yields lie between 0 and 100 percent, potencies between mmol/L and 10 pmol/L, losses between none and all."""
+    low, high = {"yield": (0, 100), "p_activity": (2, 12), "degradation": (0, 1)}[OUTCOMES[family]]
     assert tasks(family)[OUTCOMES[family]].between(low, high).all()
 
 
