@@ -144,7 +144,9 @@ class Forms:
         timeout = None
         if not self.is_asked:
             cards = [one.card(proposal_id) for proposal_id in shown]
-            page = create_markdown_artifact(review_page(cards), key=artifact_key(one.name, "review"))
+            page = create_markdown_artifact(
+                review_page(cards, one.explanations(shown)), key=artifact_key(one.name, "review")
+            )
             until = one.deadline(shown)
             introduction = form_introduction(cards, f"/artifacts/artifact/{page}", until, fault)
             form = _form_about(cards, introduction)

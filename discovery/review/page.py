@@ -6,16 +6,25 @@ The form itself has room for few lines; the page that it links to holds the rest
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from discovery.errors import counted
 from discovery.review.card import value_text
-from discovery.review.card_text import expected_sentence, hypothesis_lines, neighbor_lines, shown_mean
+from discovery.review.card_text import (
+    expected_sentence,
+    explain_command,
+    further_sentences,
+    hypothesis_lines,
+    neighbor_lines,
+    shown_mean,
+)
+from discovery.review.reasons import reasons
 
 if TYPE_CHECKING:
     from discovery.review.card import ProposalCard, Setting
+    from discovery.review.explanation import Explanation
 
 
 def proposal_label(card: ProposalCard) -> str:
@@ -50,10 +59,17 @@ def form_introduction(cards: Sequence[ProposalCard], page: str, until: datetime 
     return "\n".join(lines)
 
 
-def review_page(cards: Sequence[ProposalCard]) -> str:
-    """Return the page that the form links to: all proposals in a table, then each card."""
+def review_page(cards: Sequence[ProposalCard], explanations: Mapping[str, Explanation] | None = None) -> str:
+    """Return the page that the form links to: all proposals in a table, then each card.
+
+    Args:
+        cards: The proposals.
+        explanations: Why they were made, by id; those that lack one have their card alone.
+    """
     heading = f"# {counted(len(cards), 'proposal')} of {cards[0].campaign} to be decided"
-    return "\n\n".join([heading, review_table(cards), *map(_card_section, cards)])
+    known = explanations or {}
+    sections = [_card_section(card, known.get(card.proposal_id)) for card in cards]
+    return "\n\n".join([heading, review_table(cards), *sections])
 
 
 def review_table(cards: Sequence[ProposalCard]) -> str:
@@ -69,18 +85,21 @@ def review_table(cards: Sequence[ProposalCard]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
 
 
-def _card_section(card: ProposalCard) -> str:
-    """Return one card as a section."""
+def _card_section(card: ProposalCard, explanation: Explanation | None) -> str:
+    """Return one card as a section, with the reasons in place of the intent where they are known."""
+    intent = card.intent if explanation is None else ""
     paragraphs = [
         f"## {card.proposal_id}",
         _bullets(f"{setting.name}: **{_with_unit(setting)}**" for setting in card.settings),
-        " ".join(filter(None, (expected_sentence(card), card.argument, card.intent))),
+        " ".join(filter(None, (expected_sentence(card), *further_sentences(card), card.argument, intent))),
+        "" if explanation is None else _bullets(reasons(explanation)),
         f"Hypotheses (mean ± standard deviation):\n\n{_bullets(hypothesis_lines(card))}",
         f"Nearest past experiments:\n\n{_bullets(neighbor_lines(card))}"
         if card.neighbors
         else "No past experiment to compare with.",
+        f"In full, with plots: `{explain_command(card)}`",
     ]
-    return "\n\n".join(paragraphs)
+    return "\n\n".join(filter(None, paragraphs))
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -60,7 +60,7 @@ class Explaining(Proposing):
         """Explain several proposals in short, for a page: at most `N_SHORT`, and those only that can be explained."""
         found = {}
         for proposal_id in proposal_ids[:N_SHORT]:
-            with suppress(DiscoveryError):  # a checkpoint is gone, or the space is another one: the card says enough
+            with suppress(DiscoveryError, RuntimeError):  # a lost checkpoint, another space: the card says enough
                 found[proposal_id] = self.explain(proposal_id, lesson=False)
         return found
 

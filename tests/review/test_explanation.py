@@ -14,6 +14,7 @@ from discovery.cycle import Observations, adapt
 from discovery.review import make_card
 from discovery.review.explanation import explain, typical_rows
 from discovery.review.foresight import Foresight
+from discovery.review.page import review_page
 from discovery.review.reasons import reasons
 from discovery.review.teaching import hypothesis_information
 
@@ -132,3 +133,11 @@ def test_before_any_measurement_nothing_is_gained(told, scene) -> None:
     found = told(scene=empty)
     assert (found.gain, found.best, found.stance.certain_gain, found.drivers.gain_end) == (None, None, None, None)
     assert "gain" not in " ".join(reasons(found))
+
+
+def test_the_review_page_has_the_short_version(told) -> None:
+    """On the page of the form every reason is a line of its own, in place of the flag."""
+    found = told(lesson=False)
+    text = review_page([found.card], {found.card.proposal_id: found})
+    assert all(f"- {sentence}" in text for sentence in reasons(found))
+    assert found.card.intent not in text and f"`discovery explain FILE {found.card.proposal_id}`" in text
