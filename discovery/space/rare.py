@@ -19,7 +19,7 @@ MAX_STUCK = 6  # levels without coming nearer
 TARGET = 0.1 * EXACT  # so that rounding to 12 digits breaks nothing
 N_MOVES = 8  # per level
 SMALLEST = 10.0  # moves are 10 to the power of -SMALLEST to 0 of the room that there is
-N_LAST = 32  # moves within what is valid, so that copies part
+N_LAST = 96  # moves within what is valid, so that copies part
 
 
 def find_rare(regions: Regions, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -71,7 +71,7 @@ def _moved(
 ) -> tuple[Rows, np.ndarray]:
     """Move each row a few times, where it stays as good as the level."""
     for _ in range(N_MOVES):
-        tried = regions.step(rows, 10.0 ** (-SMALLEST * rng.random(len(rows))), rng, is_partial=True)
+        tried = regions.step(rows, 10.0 ** (-SMALLEST * rng.random(len(rows)) ** 2), rng, is_partial=True)
         tried = onto_curves(regions, regions.relisted(tried, rng))
         found = misses(regions, tried)
         better = found <= level
