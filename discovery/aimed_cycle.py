@@ -16,9 +16,11 @@ import numpy as np
 import torch
 
 from discovery.acquisition.aimed import Aiming, choose_aimed_from_pool, choose_aimed_in_space
+from discovery.acquisition.aims import Aim, Limit, Want
 from discovery.acquisition.continuous import is_near
 from discovery.acquisition.insurance import is_insured
 from discovery.acquisition.pool import Search
+from discovery.acquisition.streamed import Wanted, survivors
 from discovery.belief.beliefs import Beliefs
 from discovery.belief.records import mix
 from discovery.cycle import (
@@ -27,17 +29,19 @@ from discovery.cycle import (
     Observations,
     ProposalDraft,
     adapt,
+    featured_by,
     pool_with_features,
 )
 from discovery.errors import NoCandidateError
 from discovery.seeds import derive
+from discovery.space import CandidatePool, StreamedPool
 from discovery.standing import is_compromise, signed
 
 if TYPE_CHECKING:
-    from discovery.acquisition.aims import Aim
     from discovery.acquisition.pool import Choice
     from discovery.belief.belief import Hypothesis
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.campaign import CampaignSpec
+    from discovery.space import Pool, SearchSpace
 
 Known = Mapping[str, Sequence["Hypothesis"]]
 """Hypotheses by outcome, the first objective's first."""
@@ -79,9 +83,30 @@ class Arena:
     """
 
     space: SearchSpace
-    pool: CandidatePool | None
+    pool: Pool | None
     known: Known
     aim: Aim
+
+
+def aim_of(spec: CampaignSpec) -> Aim:
+    """Return what a campaign file wants of its outcomes; what experiments cost is not in it."""
+    wants = [
+        Want(
+            outcome=objective.name,
+            goal=objective.goal,
+            target=objective.target,
+            window=objective.window,
+            threshold=objective.threshold,
+            above=objective.above,
+            weight=objective.weight,
+            span=objective.desirability
+            or (spec.outcome(objective.name).range if spec.combine == "desirability" else None),
+            reference=objective.reference,
+        )
+        for objective in spec.objectives
+    ]
+    limits = tuple(Limit(dict(one.coefficients), one.relation, one.rhs) for one in spec.outcome_constraints)
+    return Aim(tuple(wants), limits, spec.combine, spec.acquisition.discrimination)
 
 
 def adapt_all(known: Known, results: Results) -> Beliefs:
@@ -113,9 +138,14 @@ def run_aimed_cycle(
     beliefs = adapt_all(arena.known, results)
     seed = derive(request.seed, "cycle", request.cycle, results.n)
     aiming = Aiming(arena.aim, beliefs, Search(request.acquisition, arena.aim.wants[0].sign, seed))
-    X = pool_inputs
-    if arena.pool is not None and X is None:
-        X = pool_with_features(arena.pool, arena.known[arena.aim.wants[0].outcome])
+    X, first_known = pool_inputs, arena.known[arena.aim.wants[0].outcome]
+    if isinstance(arena.pool, StreamedPool):
+        doubting = replace(aiming, beliefs=beliefs.doubting())
+        wanted = Wanted(request.n, frozenset(_taken(results, request)), seed)
+        scores = [aiming.scores(), doubting.scores()]
+        arena, X = _with_pool(arena, survivors(arena.pool, scores, featured_by(first_known), wanted))
+    elif arena.pool is not None and X is None:
+        X = pool_with_features(arena.pool, first_known)
     choices = _choose(arena, X, aiming, results, request)
     drafts = _drafts(arena, aiming, choices, results)
     summaries = {name: belief.summary() for name, belief in beliefs.of.items()}
@@ -123,15 +153,26 @@ def run_aimed_cycle(
     return CycleResult(drafts, first, time.perf_counter() - started, summaries)
 
 
+def _taken(results: Results, request: CycleRequest) -> set[str]:
+    return set(request.pending_keys) | (set() if request.allow_replicates else set(results.keys))
+
+
+def _with_pool(arena: Arena, screened: tuple[CandidatePool, torch.Tensor]) -> tuple[Arena, torch.Tensor]:
+    """Put what is left of a streamed pool in its place."""
+    return replace(arena, pool=screened[0]), screened[1]
+
+
 def _choose(
     arena: Arena, X: torch.Tensor | None, aiming: Aiming, results: Results, request: CycleRequest
 ) -> list[Choice]:
     """Choose a batch: stretches of it by the beliefs, and single experiments by somebody who trusts no experience."""
-    taken = set(request.pending_keys) | (set() if request.allow_replicates else set(results.keys))
+    taken = _taken(results, request)
     pending = np.zeros((0, arena.space.n_dims)) if request.pending_X is None else request.pending_X
     X_pending = torch.as_tensor(pending, dtype=torch.float64, device=aiming.beliefs.device)
     turns = [_is_doubted(aiming, results.n + len(pending) + i) for i in range(request.n)]
-    allowed = None if arena.pool is None else np.array([key not in taken for key in arena.pool.keys], dtype=bool)
+    allowed = None
+    if isinstance(arena.pool, CandidatePool):
+        allowed = np.array([key not in taken for key in arena.pool.keys], dtype=bool)
     measured = results.X[:0] if request.allow_replicates else results.X
 
     def is_taken(rows: np.ndarray) -> np.ndarray:
@@ -168,7 +209,7 @@ def _is_doubted(aiming: Aiming, position: int) -> bool:
 def _drafts(arena: Arena, aiming: Aiming, choices: Sequence[Choice], results: Results) -> tuple[ProposalDraft, ...]:
     X = torch.stack([choice.x for choice in choices])
     frame = arena.space.decode(X.cpu().numpy())
-    if arena.pool is not None:
+    if isinstance(arena.pool, CandidatePool):
         rows = [choice.index for choice in choices]
         frame = arena.pool.frame.iloc[rows][list(arena.space.names)].reset_index(drop=True)
     keys = arena.space.keys(frame)
@@ -184,7 +225,7 @@ def _drafts(arena: Arena, aiming: Aiming, choices: Sequence[Choice], results: Re
                 configuration={str(column): value for column, value in frame.iloc[i].items()},
                 key=keys[i],
                 X=tuple(choice.x.tolist()),
-                row=None if arena.pool is None else int(arena.pool.rows[choice.index]),
+                row=int(arena.pool.rows[choice.index]) if isinstance(arena.pool, CandidatePool) else None,
                 predictions=predictions,
                 mean=mix(predictions).mean,
                 sd=mix(predictions).sd,

@@ -6,6 +6,7 @@ They run the same `cycle.run_cycle` that a campaign runs; what a replay shows is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +17,14 @@ from discovery.cycle import CycleRequest, Observations, adapt, pool_with_feature
 from discovery.evaluation.gain import expected_gain
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen
 from discovery.meta.learner import Support
-from discovery.meta.train import Experience, meta_train_hypotheses
+from discovery.meta.train import FROM_HISTORY, NO_TRANSFER, SIMULATOR, Experience, meta_train_hypotheses
 from discovery.registry import bound_simulators
 from discovery.settings import start_torch
+from discovery.tasks.history import read_history
+
+if TYPE_CHECKING:
+    from discovery.campaign import CampaignSpec
+    from discovery.store import Store
 
 
 @dataclass
@@ -89,13 +95,44 @@ def _observations(context: BacktestContext, seen: Seen) -> Observations:
 def _train(context: BacktestContext, only: str | None, progress: Progress | None) -> tuple[Hypothesis, ...]:
     """Train a campaign's hypotheses, or one of them."""
     experience = Experience(tuple(context.load_history()), bound_simulators(context.spec, context.space))
+    return _trained(context, context.spec, experience, only, progress)
 
+
+def train_for(
+    context: BacktestContext, outcome: str, only: str | None, store: Store | None, progress: Progress | None
+) -> tuple[Hypothesis, ...]:
+    """Train a campaign's hypotheses about one of its outcomes, or one of them; history where some holds the outcome.
+
+    Args:
+        context: The campaign.
+        outcome: The outcome.
+        only: Train this hypothesis alone; no transfer where there is no experience for it.
+        store: Where earlier campaigns named in `experience.history` lie.
+        progress: Called with what is done and the fraction done.
+    """
+    spec, is_first = context.spec.for_outcome(outcome), outcome == context.spec.objective.name
+    tasks = read_history(spec.experience.history, spec, context.space, store, is_optional=not is_first).tasks
+    experience = Experience(tasks, bound_simulators(spec, context.space))
+    if not tasks and spec.hypotheses != "auto":
+        kept = tuple(item for item in spec.hypotheses if item.name not in FROM_HISTORY)
+        spec = spec.model_copy(update={"hypotheses": kept})
+    is_without = (only in FROM_HISTORY and not tasks) or (str(only).startswith(SIMULATOR) and not is_first)
+    return _trained(context, spec, experience, NO_TRANSFER if is_without else only, progress)
+
+
+def _trained(
+    context: BacktestContext,
+    spec: CampaignSpec,
+    experience: Experience,
+    only: str | None,
+    progress: Progress | None,
+) -> tuple[Hypothesis, ...]:
     def report(hypothesis: str, step: int, steps: int) -> None:
         if progress is not None:
             progress(f"meta-training {hypothesis}", step / steps)
 
     trained = meta_train_hypotheses(
-        context.spec,
+        spec,
         context.space,
         experience,
         only=only,

@@ -5,22 +5,32 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from discovery.campaign import CampaignSpec, history_file
-from discovery.errors import ConfigurationError, NotSupportedError
-from discovery.evaluation.methods import BacktestContext, Goal, Method, Predictor, Progress
+from discovery.errors import ConfigurationError, InputError, NotSupportedError
+from discovery.evaluation.methods import BacktestContext, Goal, Progress
 from discovery.space import CandidatePool, MeasuredPool, SearchSpace
 
 if TYPE_CHECKING:
     from discovery.store import Store
     from discovery.tasks.task import Task
 
-M = TypeVar("M", Method, Predictor)
+
+class Prepared(Protocol):
+    """What learns before a campaign: a method, or a predictor."""
+
+    def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
+        """Learn what there is to learn before the campaign."""
+        ...
+
+
+M = TypeVar("M", bound=Prepared)
 
 
 def open_campaign(
@@ -42,21 +52,42 @@ def open_campaign(
         NotSupportedError: If the objective is neither to maximize nor to minimize, or an outcome is only a bound.
         InputError: If a cell of the candidates or their outcomes is wrong.
     """
+    context, outcomes = context_of(spec, n_experiments, device, store)
+    return replace(context, goal=_goal(spec)), outcomes[context.outcome]
+
+
+def context_of(
+    spec: CampaignSpec, n_experiments: int, device: str, store: Store | None = None
+) -> tuple[BacktestContext, dict[str, np.ndarray]]:
+    """Open a campaign for methods that see all outcomes which it wants or limits.
+
+    Returns:
+        What methods may know, and every such outcome of each candidate, raw units. Shape `n` each; the first
+        objective's is never NaN.
+
+    Raises:
+        ConfigurationError: If the history holds a copy of the file that is replayed.
+        NotSupportedError: If an outcome is only a bound.
+        InputError: If a cell is wrong, or an outcome has no column.
+    """
     _check_history(spec)
     space = SearchSpace.from_spec(spec)
     measured = MeasuredPool.from_spec(spec, space)
     outcome = spec.objective.name
-    _check_sides(measured, outcome)
-    outcomes = np.asarray(measured.outcomes[outcome], dtype=float)
+    for name in spec.believed:
+        if name not in measured.outcomes:
+            raise InputError(f"A replay of {spec.name} must have the outcome {name!r} of its candidates; got none.")
+        _check_sides(measured, name)
+    outcomes = {name: np.asarray(measured.outcomes[name], dtype=float) for name in spec.believed}
     context = BacktestContext(
         spec=spec,
         space=space,
         pool=CandidatePool(frame=measured.frame, X=measured.X, keys=measured.keys, rows=measured.rows),
-        goal=_goal(spec),
+        goal="minimize" if spec.objective.goal == "minimize" else "maximize",
         outcome=outcome,
         outcome_range=spec.outcome(outcome).range,
         load_history=partial(_load_history, spec, space, store),
-        n_experiments=min(n_experiments, len(outcomes)),
+        n_experiments=min(n_experiments, len(outcomes[outcome])),
         device=device,
     )
     return context, outcomes
@@ -88,6 +119,8 @@ def prepare_all(methods: dict[str, M], context: BacktestContext, progress: Progr
 def _goal(spec: CampaignSpec) -> Goal:
     """Return the goal of the objective."""
     goal = spec.objective.goal
+    if goal == "hits":
+        return "maximize" if spec.objective.above else "minimize"
     if goal == "match":
         raise NotSupportedError(
             f"objectives[0].goal must be maximize or minimize to be replayed; got match in {spec.name}."
@@ -107,7 +140,7 @@ def _check_sides(measured: MeasuredPool, outcome: str) -> None:
     n = int(np.count_nonzero(measured.sides.get(outcome, 0)))
     if n:
         raise NotSupportedError(
-            f"{outcome} must be measured to be replayed; got a bound such as < 5 for {n} of {len(measured)} candidates.",
+            f"{outcome} must be measured to be replayed; got bounds such as < 5 for {n} of {len(measured)} candidates.",
             "Campaigns learn from bounds; replays need the values: leave those rows out, or give a number.",
         )
 

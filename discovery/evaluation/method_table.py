@@ -9,6 +9,7 @@ from collections.abc import Iterable
 METHODS: dict[str, str] = {
     "random": "discovery.evaluation.methods:RandomMethod",
     "cold_gp": "discovery.evaluation.cold_gp:ColdGPMethod",
+    "cold_nehvi": "discovery.evaluation.aimed_methods:ColdNehvi",
     "belief": "discovery.evaluation.belief_method:BeliefMethod",
     "no_transfer": "discovery.evaluation.belief_method:BeliefMethod",
     "history": "discovery.evaluation.belief_method:BeliefMethod",

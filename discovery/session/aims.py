@@ -5,7 +5,7 @@ Next in the tour: `discovery.acquisition.aims`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +15,13 @@ from discovery.session.costing import costs_of, is_column
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from discovery.acquisition.aims import Aim, Want
+    from discovery.acquisition.aims import Aim
     from discovery.aimed_cycle import Results
-    from discovery.campaign import CampaignSpec, Objective
-    from discovery.space import CandidatePool, SearchSpace
+    from discovery.campaign import CampaignSpec
+    from discovery.space import Pool, SearchSpace
 
 
-def make_aim(spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None, results: Results) -> Aim:
+def make_aim(spec: CampaignSpec, space: SearchSpace, pool: Pool | None, results: Results) -> Aim:
     """Return what a campaign aims at after its measurements.
 
     Args:
@@ -33,36 +33,12 @@ def make_aim(spec: CampaignSpec, space: SearchSpace, pool: CandidatePool | None,
     Raises:
         InputError: If an experiment's cost is not a number above 0.
     """
-    from discovery.acquisition.aims import Aim, Limit
     from discovery.acquisition.costs import cost_exponent
+    from discovery.aimed_cycle import aim_of
 
     costs = None if spec.cost is None else Costs(spec, space, pool)
     spent = 0.0 if costs is None or not results.n else float(costs.of(results.X).sum())
-    return Aim(
-        wants=tuple(want_of(spec, objective) for objective in spec.objectives),
-        limits=tuple(Limit(dict(one.coefficients), one.relation, one.rhs) for one in spec.outcome_constraints),
-        combine=spec.combine,
-        discrimination=spec.acquisition.discrimination,
-        log_cost=costs,
-        cost_exponent=cost_exponent(spent, spec.budget.cost),
-    )
-
-
-def want_of(spec: CampaignSpec, objective: Objective) -> Want:
-    """Return one objective as the acquisition functions know it."""
-    from discovery.acquisition.aims import Want
-
-    return Want(
-        outcome=objective.name,
-        goal=objective.goal,
-        target=objective.target,
-        window=objective.window,
-        threshold=objective.threshold,
-        above=objective.above,
-        weight=objective.weight,
-        span=objective.desirability or (spec.outcome(objective.name).range if spec.combine == "desirability" else None),
-        reference=objective.reference,
-    )
+    return replace(aim_of(spec), log_cost=costs, cost_exponent=cost_exponent(spent, spec.budget.cost))
 
 
 @dataclass(frozen=True)
@@ -77,7 +53,7 @@ class Costs:
 
     spec: CampaignSpec
     space: SearchSpace
-    pool: CandidatePool | None
+    pool: Pool | None
 
     def of(self, X: np.ndarray) -> np.ndarray:
         """Return the cost of encoded configurations. Shape `n x d` to `n`."""

@@ -131,6 +131,8 @@ class Forecasting(Learning):
     def _unforeseen(self) -> str:
         """Name what the file asks of proposals that worlds do not have; empty where there is nothing."""
         options = self.spec.acquisition
+        if not self.spec.is_plain:
+            return "more than one outcome that is high or low (objectives, outcome_constraints, cost, discrimination)"
         if self.spec.context_names:
             return f"what will be given for {', '.join(self.spec.context_names)} (context)"
         if self.spec.shared_names and options.batch_size > 1:
