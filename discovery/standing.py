@@ -6,21 +6,55 @@ is better. Next in the tour: `discovery.session.progress`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec, Objective
 
-Outcomes = Mapping[str, np.ndarray]
-"""Outcomes by name, raw units, NaN where one is not measured. Shape `n` each; a DataFrame will do."""
+
+class Outcomes(Protocol):
+    """Outcomes by name, raw units, NaN where one is not measured, shape `n` each: arrays by name, or a DataFrame."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return the values of one outcome."""
+        ...
+
+
+class Wanted(Protocol):
+    """What `signed` reads of an objective; the acquisition's own record of it will do."""
+
+    @property
+    def goal(self) -> str:
+        """`maximize`, `minimize`, `match` or `hits`."""
+        ...
+
+    @property
+    def target(self) -> float | None:
+        """The value to match."""
+        ...
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The lowest and highest value that match."""
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Where a hit begins."""
+        ...
+
+    @property
+    def above(self) -> bool:
+        """Whether hits lie above it."""
+        ...
+
 
 SLACK = 1e-9  # of a constraint's terms: rounding
 
 
-def signed(objective: Objective, y: np.ndarray) -> np.ndarray:
+def signed(objective: Wanted, y: np.ndarray) -> np.ndarray:
     """Return how good outcomes are by one objective, more is better.
 
     Args:
@@ -40,7 +74,7 @@ def signed(objective: Objective, y: np.ndarray) -> np.ndarray:
     return -y if objective.goal == "minimize" else y
 
 
-def distance(objective: Objective, y: np.ndarray) -> np.ndarray:
+def distance(objective: Wanted, y: np.ndarray) -> np.ndarray:
     """Return how far outcomes are from the target, or from the window: 0 inside. Shape `n`; raw units."""
     target = objective.target
     low, high = objective.window or ((target or 0.0), (target or 0.0))

@@ -206,8 +206,12 @@ class Proposing(Learning):
 
 def _first(observed: Observations, n: int) -> Observations:
     """Return the first `n` observations."""
-    cut = {
-        name: None if part is None else part[:n] for name in ("yvar", "limits") for part in [getattr(observed, name)]
-    }
-    blocks = tuple(block[:n] for block in observed.blocks)
-    return replace(observed, X=observed.X[:n], y=observed.y[:n], keys=observed.keys[:n], blocks=blocks, **cut)
+    return replace(
+        observed,
+        X=observed.X[:n],
+        y=observed.y[:n],
+        yvar=None if observed.yvar is None else observed.yvar[:n],
+        keys=observed.keys[:n],
+        limits=None if observed.limits is None else observed.limits[:n],
+        blocks=tuple(block[:n] for block in observed.blocks),
+    )
