@@ -62,14 +62,18 @@ def carry_out_plan(
     starts = starting_pool(plan, space, pool, measured.keys)
     first = passes(space, starts, plan.n_random, ())
     drafts = tuple(_as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
+    alone = replace(first, drafts=tuple(ordered(drafts, space, rules)))
     if plan.n == plan.n_random:
-        return replace(first, drafts=tuple(ordered(drafts, space, rules)))
+        return alone
 
     def beside(part: SearchSpace, left: Pool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
         return passes(part, left, n, (*drafts, *also))
 
     last = np.array(drafts[-1].X) if plan.changeover else None
-    rest = choose_batch(beside, space, pool, plan.n - plan.n_random, replace(rules, last=last, is_first=False))
+    try:
+        rest = choose_batch(beside, space, pool, plan.n - plan.n_random, replace(rules, last=last, is_first=False))
+    except NoCandidateError:  # the starts took all that was left
+        return alone
     seconds = first.seconds + rest.seconds
     return replace(rest, drafts=tuple(ordered([*drafts, *rest.drafts], space, rules)), seconds=seconds)
 

@@ -17,6 +17,7 @@ from discovery.campaign import category_text
 from discovery.errors import ConfigurationError, NoCandidateError
 from discovery.space.cells import CellFault, faults_where, listed
 from discovery.space.codecs import Codec, ContinuousCodec, ListedCodec, NumberReader, Reader
+from discovery.space.open_pool import OpenPool
 from discovery.space.pool import CandidatePool
 from discovery.space.rewriting import SLACK, forced_zeros, range_rules, with_values
 from discovery.space.space import SearchSpace
@@ -103,6 +104,8 @@ def restrict_candidates(
     Raises:
         NoCandidateError: If nothing is left of candidates that are held.
     """
+    if isinstance(pool, OpenPool):
+        pool = pool.placed(space, fixed)
     if isinstance(pool, CandidatePool):
         return restrict_pool(pool, allowed_rows(pool, space, fixed, without))
     return pool.restricted(lambda frame: is_left(frame, space, fixed, without))

@@ -146,3 +146,21 @@ def test_changes_are_few_where_they_are_dear(make_campaign: Make, initial: int) 
     changes = int((asked["catalyst"] != asked["catalyst"].shift()).sum()) - 1
     assert changes == asked["catalyst"].nunique() - 1
     assert campaign.replay(asked["proposal_id"][0]).is_equal
+
+
+@pytest.mark.parametrize("initial", [0, 2])
+def test_candidates_without_the_context(open_free, tmp_path, initial):
+    """Where the file has no column of the context, every candidate can be made at every value, again and again."""
+    pd.DataFrame({"ligand": ["A", "B", "C"]}).to_csv(tmp_path / "ligands.csv", index=False)
+    changes = {"parameters": [{**HEAT, "context": True}, LIGAND], "candidates": "ligands.csv"}
+    campaign = open_free(**changes, constraints=["heat <= 80"], budget={"experiments": 20, "initial": 4 + initial})
+    asked = campaign.ask(3, given={"heat": 40})
+    assert (asked["heat"].tolist(), set(asked["ligand"])) == ([40.0] * 2, {"A", "C"})  # B is measured there
+    again = campaign.ask(3, given={"heat": 41.5}, without={"ligand": "C"})
+    assert set(again["ligand"]) == {"A", "B"} and set(again["heat"]) == {41.5}
+    assert all(campaign.replay(i).is_equal for i in [*asked["proposal_id"], *again["proposal_id"]])
+    edited = campaign.decide(again["proposal_id"][0], "edit", "ann", "cooler today", {"heat": 39})
+    assert edited.configuration["heat"] == 39.0
+    assert not campaign.progress().is_finished
+    with pytest.raises(NoCandidateError, match="none of 3 meets the constraints at heat = 90"):
+        campaign.ask(1, given={"heat": 90})
