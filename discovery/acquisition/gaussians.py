@@ -17,7 +17,7 @@ from discovery.acquisition.mixture import own_columns
 from discovery.belief.belief import KeptBank
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-SQRT_HALF_PI = math.sqrt(math.pi / 2)
+SQRT_HALF = math.sqrt(0.5)
 FAR = 25.0  # standard deviations beyond which the hinge's series is more exact than its closed form
 LEAST = 1e-300  # smallest number whose logarithm is taken
 
@@ -60,7 +60,7 @@ class Mixture:
     def log_above(self, level: Tensor) -> Tensor:
         """Logarithm of `P(y > level)`. Shapes as for `log_excess`."""
         z, _ = self._standardized(level)
-        return torch.logsumexp(self._weights_for_levels() + torch.special.log_ndtr(z), dim=-1)
+        return torch.logsumexp(self._weights_for_levels() + log_cdf(z), dim=-1)
 
     def log_between(self, low: float, high: float) -> Tensor:
         """Logarithm of `P(low < y < high)`; either may be infinite. Shape `[f x] n`."""
@@ -71,7 +71,7 @@ class Mixture:
         above, below = (low - self.mean) / self.sd, (high - self.mean) / self.sd
         is_turned = above + below > 0  # measure in the lower tail, where nothing cancels
         left, right = torch.where(is_turned, -below, above), torch.where(is_turned, -above, below)
-        inside = log_difference(torch.special.log_ndtr(right), torch.special.log_ndtr(left))
+        inside = log_difference(log_cdf(right), log_cdf(left))
         return torch.logsumexp(self.log_weight + inside, dim=-1)
 
     def _standardized(self, level: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,20 +145,32 @@ def chosen_members(mixture: Mixture, u: Tensor) -> Mixture:
 def log_hinge(z: Tensor) -> Tensor:
     """Logarithm of `E[max(z + e, 0)]`, `e` standard normal: `log(pdf(z) + z cdf(z))`, exact in both tails.
 
+    The two terms nearly cancel below zero, by a factor `z²`, which leaves twelve digits down to `-FAR`.
+
     Source:
         Ament et al. (2023), Unexpected improvements to expected improvement, equation 9; departures: beyond `FAR`
-        the asymptotic series of Mills' ratio, so that gradients stay exact too.
+        the asymptotic series of Mills' ratio, so that gradients stay exact too, and no scaled error function before.
     """
-    near = z.clamp_min(-1.0)
-    direct = torch.log(torch.exp(-0.5 * near.square() - LOG_SQRT_2PI) + near * torch.special.ndtr(near))
-    middle = -z.clamp(-FAR, -1.0)
-    mills = SQRT_HALF_PI * torch.special.erfcx(middle / math.sqrt(2))
-    tail = -0.5 * middle.square() - LOG_SQRT_2PI + torch.log1p(-middle * mills)
+    near = z.clamp_min(-FAR)
+    value = torch.log(torch.exp(-0.5 * near.square() - LOG_SQRT_2PI) + near * _cdf(near))
+    if not bool((z <= -FAR).any()):
+        return value
     far = -z.clamp_max(-FAR)
     u = far.square().reciprocal()
     series = 1 - u * (3 - u * (15 - u * (105 - u * (945 - u * 10395))))
     beyond = -0.5 * far.square() - LOG_SQRT_2PI - 2 * far.log() + series.log()
-    return torch.where(z > -1.0, direct, torch.where(z > -FAR, tail, beyond))
+    return torch.where(z > -FAR, value, beyond)
+
+
+def log_cdf(z: Tensor) -> Tensor:
+    """Logarithm of the standard normal distribution function, exact in the lower tail."""
+    value = torch.log(_cdf(z.clamp_min(-FAR)))
+    return value if bool((z > -FAR).all()) else torch.where(z > -FAR, value, torch.special.log_ndtr(z.clamp_max(-FAR)))
+
+
+def _cdf(z: Tensor) -> Tensor:
+    """Standard normal distribution function, faster than `torch.special.ndtr` and as exact in the lower tail."""
+    return 0.5 * torch.special.erfc(-z * SQRT_HALF)
 
 
 def log_difference(larger: Tensor, smaller: Tensor) -> Tensor:
