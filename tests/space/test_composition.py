@@ -143,7 +143,7 @@ def test_what_compositions_cannot_do_is_refused(tmp_path, changes, message):
 
 def test_one_composition_is_nothing_to_choose_from(tmp_path):
     """A column in which all candidates are one composition is refused."""
-    with pytest.raises(ConfigurationError, match="at least two compositions in 'alloy'; got Fe0.7Co0.3 alone"):
+    with pytest.raises(ConfigurationError, match=r"at least two compositions in 'alloy'; got Fe0.7Co0.3 alone"):
         SearchSpace.from_spec(campaign(tmp_path, ["Fe0.7Co0.3", "Co3Fe7"]))
 
 

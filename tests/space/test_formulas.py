@@ -32,7 +32,7 @@ def written(amounts):
     ],
 )
 def test_a_formula_is_written_in_one_way(text, formula):
-    """Brackets, percentages, order and subscripts are ways of writing; compounds get whole numbers, alloys fractions."""
+    """Brackets, percentages, order and subscripts are ways of writing; compounds have whole numbers, alloys parts."""
     assert read_formula(text) == (formula, "")
 
 

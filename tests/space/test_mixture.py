@@ -104,7 +104,7 @@ def test_elements_bring_their_properties(tmp_path):
 
 def test_ingredients_that_are_no_elements_are_refused(tmp_path):
     """The message lists them and says what else can be done."""
-    with pytest.raises(ConfigurationError, match="must each be a chemical element .* got EC, DMC, EMC") as caught:
+    with pytest.raises(ConfigurationError, match=r"must each be a chemical element .* got EC, DMC, EMC") as caught:
         SearchSpace.from_spec(campaign(tmp_path, {**SOLVENT, "descriptors": None, "elements": True}))
     assert "descriptors: FILE.csv" in caught.value.hint
 

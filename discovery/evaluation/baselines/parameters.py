@@ -93,10 +93,14 @@ def _own_rows(context: BacktestContext, task: Task) -> tuple[np.ndarray, np.ndar
 def _table(context: BacktestContext, X: np.ndarray) -> pd.DataFrame:
     """Return points as numbers and names of levels."""
     raw = context.space.decode(X)
-    columns = {
-        block.name: raw[block.name].astype(str) if _is_named(block) else X[:, block.start]
-        for block in context.space.blocks
-    }
+    columns: dict[str, pd.Series | np.ndarray] = {}
+    for block in context.space.blocks:
+        if _is_named(block):
+            columns[block.name] = raw[block.name].astype(str)
+        elif block.stop - block.start == 1:
+            columns[block.name] = X[:, block.start]
+        else:  # a composition is the numbers that it is compared by
+            columns |= {f"{block.name} {i + 1}": X[:, block.start + i] for i in range(block.stop - block.start)}
     return pd.DataFrame(columns)
 
 

@@ -65,3 +65,17 @@ def test_descriptors_are_handed_on_per_level(make_spec: Callable[..., CampaignSp
     assert descriptors.index.tolist() == LIGANDS
     assert descriptors.shape[1] == 1
     assert (np.diff(descriptors.iloc[:, 0]) > 0).all()
+
+
+def test_compositions_are_the_numbers_that_they_are_compared_by(
+    make_spec: Callable[..., CampaignSpec], tmp_path: Path
+) -> None:
+    """Others see every fraction and property of a formula as a number of its own."""
+    pytest.importorskip("mendeleev")
+    formulas = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Fe0.2Co0.3Ni0.5"]
+    pd.DataFrame({"alloy": formulas, "yield": [10.0, 20.0, 30.0, 40.0]}).to_csv(tmp_path / "alloys.csv", index=False)
+    parameters = [{"name": "alloy", "type": "composition"}]
+    context, _ = open_campaign(make_spec(parameters=parameters, candidates="alloys.csv", experience={}), 4, "cpu")
+    tables = plain_tables(context, "ax")
+    np.testing.assert_array_equal(tables.candidates.to_numpy(), context.pool.X)
+    assert tables.names[:3] == ["alloy 1", "alloy 2", "alloy 3"] and all(map(tables.is_number, tables.names))
