@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import CampaignSpec, MoleculeParameter
+from discovery.campaign import CampaignSpec, CompositionParameter, MoleculeParameter
 from discovery.errors import NoCandidateError, NotSupportedError
 from discovery.space.cells import column_of, refuse
 from discovery.space.chunks import column_names, n_rows_of
@@ -90,16 +90,16 @@ class CandidatePool:
 
 
 def _streamed(spec: CampaignSpec, space: SearchSpace) -> StreamedPool:
-    """Open the many candidates of a campaign; molecules are not streamed."""
+    """Open the many candidates of a campaign; molecules and compositions are not streamed."""
     from discovery.space.stream_reading import open_stream
 
     assert spec.candidates is not None
-    molecule = next((p.name for p in spec.parameters if isinstance(p, MoleculeParameter)), None)
-    if molecule is not None:
+    matter = next((p for p in spec.parameters if isinstance(p, MoleculeParameter | CompositionParameter)), None)
+    if matter is not None:
         raise NotSupportedError(
-            f"candidates must hold at most {STREAM_ABOVE:,} rows where a parameter is a molecule ({molecule}); "
+            f"candidates must hold at most {STREAM_ABOVE:,} rows where a parameter is a {matter.type} ({matter.name}); "
             f"got more at {spec.candidates}.",
-            "Fingerprints of more do not fit into memory: take a part of the list, such as every tenth molecule.",
+            f"They are compared all with all: take a part of the list, such as every tenth {matter.type}.",
         )
     if spec.cost in column_names(spec.resolve(spec.candidates)) and spec.cost not in spec.parameter_names:
         raise NotSupportedError(
