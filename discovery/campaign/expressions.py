@@ -25,7 +25,7 @@ MAX_DEPTH = 100  # operations within operations
 _ALLOWED = "Use numbers, names, +, -, *, /, ** and abs, min, max, exp, sqrt, log, log10."
 _COMPARE = "Write it like 'temperature + 10*loading <= 120', with <=, >= or ==, and odd names in `backticks`."
 _RELATIONS: dict[type[ast.cmpop], Relation] = {ast.LtE: "<=", ast.GtE: ">=", ast.Eq: "=="}
-_FUNCTIONS = {  # NumPy's by ours
+FUNCTIONS = {  # NumPy's by ours
     "abs": "abs",
     "exp": "exp",
     "sqrt": "sqrt",
@@ -216,7 +216,7 @@ def _parts(node: ast.expr) -> list[ast.expr] | None:
             return [operand]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
             return [left, right]
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
             is_full = len(args) > 1 if name in ("min", "max") else len(args) == 1
             return args if is_full and not any(isinstance(arg, ast.Starred) for arg in args) else None
     return None
@@ -242,7 +242,7 @@ def _compute(node: ast.expr, columns: Mapping[str, np.ndarray]) -> tuple[np.ndar
             return value, size_a + size_b if isinstance(op, ast.Add | ast.Sub) else np.abs(value)
         case ast.Call(func=ast.Name(id=name), args=args):
             values = [_compute(arg, columns)[0] for arg in args]
-            function = getattr(np, _FUNCTIONS[name])
+            function = getattr(np, FUNCTIONS[name])
             value = values[0] if len(values) > 1 else function(values[0])
             for other in values[1:]:
                 value = function(value, other)
