@@ -99,7 +99,7 @@ def _streamed(spec: CampaignSpec, space: SearchSpace) -> StreamedPool:
         raise NotSupportedError(
             f"candidates must hold at most {STREAM_ABOVE:,} rows where a parameter is a {matter.type} ({matter.name}); "
             f"got more at {spec.candidates}.",
-            f"What they are compared by is held for all of them: take a part of the list, such as every tenth {matter.type}.",
+            f"All are held with what they are compared by: take a part of the list, such as every tenth {matter.type}.",
         )
     if spec.cost in column_names(spec.resolve(spec.candidates)) and spec.cost not in spec.parameter_names:
         raise NotSupportedError(
