@@ -80,12 +80,14 @@ class Arena:
         pool: The finite pool, or None for a space that is searched freely.
         known: Hypotheses by outcome.
         aim: What is wanted.
+        cost_left: What experiments may cost together from now on, or None where that is not limited.
     """
 
     space: SearchSpace
     pool: Pool | None
     known: Known
     aim: Aim
+    cost_left: float | None = None
 
 
 def aim_of(spec: CampaignSpec) -> Aim:
@@ -172,12 +174,16 @@ def _choose(
     turns = [_is_doubted(aiming, results.n + len(pending) + i) for i in range(request.n)]
     allowed = None
     if isinstance(arena.pool, CandidatePool):
-        allowed = np.array([key not in taken for key in arena.pool.keys], dtype=bool)
+        allowed = np.array([key not in taken for key in arena.pool.keys], dtype=bool) & ~_is_dear(arena, arena.pool.X)
+    if arena.cost_left is not None and (arena.cost_left <= 0 or (allowed is not None and not allowed.any())):
+        raise NoCandidateError(
+            f"No experiment is left that costs at most {arena.cost_left:g}, what budget.cost leaves."
+        )
     measured = results.X[:0] if request.allow_replicates else results.X
 
     def is_taken(rows: np.ndarray) -> np.ndarray:
         named = np.array([key in taken for key in arena.space.keys(arena.space.decode(rows))], dtype=bool)
-        return named | is_near(rows, measured)
+        return named | is_near(rows, measured) | _is_dear(arena, rows)
 
     choices: list[Choice] = []
     for is_doubted, stretch in groupby(turns):
@@ -194,7 +200,22 @@ def _choose(
             break
         choices += found
         X_pending = torch.cat([X_pending, *(choice.x[None] for choice in found)])
-    return choices
+    return _affordable(arena, choices)
+
+
+def _is_dear(arena: Arena, X: np.ndarray) -> np.ndarray:
+    """Say which configurations cost more than what is left. Shape `n x d` to `n`."""
+    if arena.cost_left is None or arena.aim.log_cost is None:
+        return np.zeros(len(X), dtype=bool)
+    return arena.aim.log_cost(torch.as_tensor(X)).exp().numpy() > arena.cost_left * (1 + 1e-9)
+
+
+def _affordable(arena: Arena, choices: list[Choice]) -> list[Choice]:
+    """Return the first choices, as many as what is left pays for; each alone is paid for."""
+    if arena.cost_left is None or arena.aim.log_cost is None or not choices:
+        return choices
+    costs = arena.aim.log_cost(torch.stack([choice.x.cpu() for choice in choices])).exp()
+    return choices[: max(1, int((costs.cumsum(0) <= arena.cost_left * (1 + 1e-9)).sum()))]
 
 
 def _is_doubted(aiming: Aiming, position: int) -> bool:
@@ -216,7 +237,7 @@ def _drafts(arena: Arena, aiming: Aiming, choices: Sequence[Choice], results: Re
     said = {name: belief.predict(X) for name, belief in aiming.beliefs.of.items()}
     name, *others = said
     means = {outcome: np.array([mix(one).mean for one in found]) for outcome, found in said.items()}
-    numbers, exploring = _numbers(aiming, X), _is_exploring(aiming.aim, means, results)
+    numbers, exploring = aiming.numbers(X), _is_exploring(aiming.aim, means, results)
     drafts = []
     for i, choice in enumerate(choices):
         predictions = said[name][i]
@@ -271,12 +292,3 @@ def _measured_together(aim: Aim, results: Results) -> np.ndarray:
         columns.append(dict(zip(observed.keys, signed(want, observed.y), strict=True)))
     keys = [key for key in columns[0] if all(key in column for column in columns)]
     return np.array([[column[key] for column in columns] for key in keys]).reshape(len(keys), len(columns))
-
-
-@torch.no_grad()
-def _numbers(aiming: Aiming, X: torch.Tensor) -> dict[str, np.ndarray]:
-    """Return what else speaks for or against configurations, by name. Shape `k` each."""
-    found = {}
-    if aiming.aim.log_cost is not None:
-        found["experiment_cost"] = aiming.aim.log_cost(X).exp().cpu().numpy()
-    return found

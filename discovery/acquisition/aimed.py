@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from discovery.acquisition.aim_acquisition import AimAcquisition
 from discovery.acquisition.aims import Aim, acquisition_over
 from discovery.acquisition.continuous import N_POLISHED, N_STARTS, is_near, polish
+from discovery.acquisition.gaussians import latent
 from discovery.acquisition.pool import CHUNK, N_FANTASIZED, Argument, Choice, Search, pick
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import NoCandidateError
@@ -48,6 +50,31 @@ class Aiming:
             torch.zeros(0, self.beliefs.first.kept[0].bank.n_dims, dtype=torch.float64).to(self.beliefs.device)
         )
         return lambda X: _values(acqf, X)
+
+    @torch.no_grad()
+    def numbers(self, X: Tensor) -> dict[str, np.ndarray]:
+        """Return what else speaks for or against configurations, by name, shape `k` each.
+
+        `p_allowed`: probability that they succeed and keep to the limits; `p_hit`; `information_nats`: expected about
+        which hypothesis is true; `experiment_cost`.
+
+        Args:
+            X: Configurations. Shape `k x d`.
+        """
+        found: dict[str, Tensor] = {}
+        acqf, want = self.acquisition(X[:0]), self.aim.wants[0]
+        if isinstance(acqf, AimAcquisition):
+            if self.aim.limits or self.beliefs.feasible is not None:
+                found["p_allowed"] = acqf.log_feasible(X).exp()
+            if self.aim.discrimination > 0:
+                found["information_nats"] = acqf.information(X)
+        if want.goal == "hits" and want.threshold is not None:
+            at = latent(self.beliefs.of[want.outcome].kept, X)
+            above = at.log_above(X.new_tensor([want.threshold]))[:, 0].exp()
+            found["p_hit"] = above if want.above else 1 - above
+        if self.aim.log_cost is not None:
+            found["experiment_cost"] = self.aim.log_cost(X).exp()
+        return {name: values.cpu().numpy() for name, values in found.items()}
 
     def argument(self, acqf: torch.nn.Module, x: Tensor) -> dict[str, float]:
         """Return the share of every hypothesis in the value of a row. Shape `d`."""

@@ -5,6 +5,7 @@ Next in the tour: `discovery.acquisition.aims`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,21 @@ def make_aim(spec: CampaignSpec, space: SearchSpace, pool: Pool | None, results:
     costs = None if spec.cost is None else Costs(spec, space, pool)
     spent = 0.0 if costs is None or not results.n else float(costs.of(results.X).sum())
     return replace(aim_of(spec), log_cost=costs, cost_exponent=cost_exponent(spent, spec.budget.cost))
+
+
+def cost_left(aim: Aim, spec: CampaignSpec, results: Results, pending_X: Sequence[Sequence[float]]) -> float | None:
+    """Return what experiments may cost from now on, those under way taken off; None where that is not limited.
+
+    Args:
+        aim: What `make_aim` gave.
+        spec: The campaign.
+        results: What has been measured.
+        pending_X: Encoded configurations under way.
+    """
+    if not isinstance(aim.log_cost, Costs) or spec.budget.cost is None:
+        return None
+    rows = [*results.X, *(np.array(row) for row in pending_X)]
+    return spec.budget.cost - (float(aim.log_cost.of(np.array(rows)).sum()) if rows else 0.0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ import numpy as np
 
 from discovery.errors import counted
 from discovery.session.compromises import Standing, stand
+from discovery.session.costing import costs_of
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
+from discovery.space import CandidatePool
+from discovery.space.censored import ABOVE, BELOW, SUFFIX
 from discovery.standing import overall
 
 if TYPE_CHECKING:
@@ -72,12 +75,14 @@ def measure_progress(
         gain: What the last proposals were expected to bring, where that is known.
         fits: Which measurements the present space can represent, so that one of them may be the best; default all.
     """
-    usable = measured if fits is None else measured[fits]
+    usable = _reached(spec, measured if fits is None else measured[fits])
     best, standing = best_row(spec, usable), stand(spec, pool, usable, measured)
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
     ended_by, why = _why_finished(spec, standing.reached, len(measured), n_left, book.n_open)
-    if not why and standing.cost is not None and standing.cost >= (spec.budget.cost or float("inf")):
-        ended_by, why = "cost", f"The budget is used: {standing.cost:g} of a cost of {spec.budget.cost:g} are spent."
+    if not why and (
+        spent := _why_spent(spec, pool, standing.cost, {*measured["key"], *book.excluded_keys}, book.n_open)
+    ):
+        ended_by, why = "cost", spent
     if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):
         ended_by, why = "gain", stop_sentence(gain, spec)
     n_budget = spec.budget.experiments
@@ -99,6 +104,19 @@ def measure_progress(
     )
 
 
+def _reached(spec: CampaignSpec, measured: pd.DataFrame) -> pd.DataFrame:
+    """Return measurements without outcomes that need not have been reached: what is at most 95 may be 3.
+
+    Where nothing else is known of an outcome its bounds stay.
+    """
+    for objective in spec.objectives:
+        side = BELOW if objective.goal == "maximize" else ABOVE if objective.goal == "minimize" else ""
+        marks = measured.get(f"{objective.name}{SUFFIX}")
+        if side and marks is not None and not (marks == side).all():
+            measured = measured.assign(**{objective.name: measured[objective.name].mask(marks == side)})
+    return measured
+
+
 def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | None:
     """Return the best measurement: its id, position, parameters and outcomes.
 
@@ -108,6 +126,7 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
     if np.isnan(score).all():
         return None
     columns = ["measurement_id", "position", *spec.parameter_names, *spec.believed]
+    columns += [f"{name}{SUFFIX}" for name in spec.believed if f"{name}{SUFFIX}" in measured]
     return {str(name): value for name, value in measured[columns].iloc[int(np.nanargmax(score))].to_dict().items()}
 
 
@@ -117,6 +136,19 @@ def n_candidates_left(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, bo
     if not spec.acquisition.allow_replicates:
         taken |= set(measured["key"])
     return pool.n_left(taken)
+
+
+def _why_spent(spec: CampaignSpec, pool: Pool | None, cost: float | None, taken: set[str], n_open: int) -> str:
+    """Say why no experiment can be paid for any more; empty where one can."""
+    if cost is None or spec.budget.cost is None:
+        return ""
+    left = spec.budget.cost - cost
+    if left > 0 and n_open == 0 and isinstance(pool, CandidatePool):
+        costs = costs_of(spec, pool, pool.frame, pool.keys)
+        cheapest = min((c for c, key in zip(costs, pool.keys, strict=True) if key not in taken), default=0.0)
+        if cheapest > left:
+            return f"The budget is used: {left:g} of {spec.budget.cost:g} are left, and no candidate is so cheap."
+    return "" if left > 0 else f"The budget is used: {cost:g} of a cost of {spec.budget.cost:g} are spent."
 
 
 def _why_finished(

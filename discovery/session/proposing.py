@@ -88,7 +88,7 @@ class Proposing(Learning):
         if results is None:
             result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
         else:
-            result = propose_aimed(plan, self._arena(self.all_hypotheses(), results), results)
+            result = propose_aimed(plan, self._arena(self.all_hypotheses(), results, plan), results)
         gain = self._expected_gain(plan, result, observed, go_on=go_on)
         with self.store.transaction():
             check()
@@ -129,7 +129,7 @@ class Proposing(Learning):
         if results is None:
             drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
         else:
-            arena = self._arena({self.spec.objective.name: hypotheses, **others}, results)
+            arena = self._arena({self.spec.objective.name: hypotheses, **others}, results, plan)
             drafts = propose_aimed(plan, arena, results).drafts
         draft = drafts[min(stored.position, len(drafts) - 1)]
         differing = differences(
@@ -138,15 +138,16 @@ class Proposing(Learning):
         )
         return Replay(stored, draft, is_equal=not differing, differences=differing + since if differing else ())
 
-    def _arena(self, known: Known, results: Results) -> Arena:
+    def _arena(self, known: Known, results: Results, plan: AskPlan) -> Arena:
         """Return where proposals are looked for, and what is wanted of them."""
         from discovery.aimed_cycle import FEASIBLE, Arena
         from discovery.belief.feasibility import success_hypotheses
-        from discovery.session.aims import make_aim
+        from discovery.session.aims import cost_left, make_aim
 
         if results.succeeded is not None:
             known = {**known, FEASIBLE: success_hypotheses(self.space, self.shelf.device)}
-        return Arena(self.space, self.pool, known, make_aim(self.spec, self.space, self.pool, results))
+        aim = make_aim(self.spec, self.space, self.pool, results)
+        return Arena(self.space, self.pool, known, aim, cost_left(aim, self.spec, results, plan.pending_X))
 
     def _versions_of(self, outcome: str, said: Iterable[HypothesisPrediction]) -> tuple[TrainedHypothesis, ...]:
         versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in said}

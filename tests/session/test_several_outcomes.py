@@ -1,13 +1,13 @@
-"""Campaigns with several outcomes: from the file to proposals, results that come in parts, and what they have come to."""
+"""Campaigns with several outcomes: from file to proposals, results that come in parts, what they have come to."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.session.free_campaign import FREE
 
 from discovery.campaign import CampaignSpec
 from discovery.session import Campaign
 from discovery.session.compromises import standing_lines
+from tests.session.free_campaign import FREE
 
 ROWS = pd.DataFrame(
     {
@@ -110,3 +110,23 @@ def test_what_cannot_be_made_is_learned_and_replayed(campaign):
     second = lab.store.proposal(lab.ask(1)["proposal_id"][0])
     assert second.key != lab.store.proposal(first).key
     assert lab.replay(second.proposal_id).is_equal
+
+
+def test_no_experiment_costs_more_than_is_left(campaign):
+    """Proposals fit what budget.cost leaves, say what they cost, and the campaign ends where nothing is affordable."""
+    lab = campaign(cost="10 + heat", budget={"experiments": 9, "cost": 300})
+    lab.tell(ROWS.head(3))  # 150 are spent
+    found = lab.ask(2)
+    assert found["experiment_cost"].sum() <= 150
+    lab.tell(found[["heat", "ligand"]].assign(heat=100.0, **{"yield": 5.0}))
+    assert lab.progress().ended_by == ("cost" if len(found) == 2 else "")
+
+
+def test_proposals_say_how_likely_they_are_allowed(campaign):
+    """With outcome constraints each proposal says the probability that it keeps to them; with hits, that it is one."""
+    limited = campaign(outcome_constraints=["waste <= 5"], **SCALES)
+    limited.tell(ROWS)
+    assert 0 < limited.ask(1)["p_allowed"][0] < 1
+    hunted = campaign(name="hunt", objectives=[{"name": "yield", "goal": "hits", "threshold": 50}])
+    hunted.tell(ROWS)
+    assert 0 < hunted.ask(1)["p_hit"][0] < 1
