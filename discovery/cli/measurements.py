@@ -42,10 +42,11 @@ def ingest(
         print_json({**asdict(report), "rejected": [asdict(cell) for cell in rejected], "reason": progress.reason})
     else:
         controls = f", {counted(report.n_controls, 'control')} kept aside" if report.n_controls else ""
+        failed = f", {counted(report.n_failed, 'experiment')} without a result" if report.n_failed else ""
         completed = f"{report.n_completed} completed, " if report.n_completed else ""
         say(
             f"{counted(report.n_added, 'measurement')} added, {completed}{report.n_duplicates} known already, "
-            f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet{controls}. "
+            f"{counted(report.n_rejected, 'row')} rejected, {report.n_pending} not measured yet{controls}{failed}. "
             f"{progress.reason}"
         )
         if rejected:

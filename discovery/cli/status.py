@@ -54,8 +54,8 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
     from discovery.review.experience import experience_sentences, judge_experience
     from discovery.session.compromises import standing_lines
-    from discovery.session.proposals import today_of
     from discovery.session.doubts import doubts
+    from discovery.session.proposals import today_of
     from discovery.session.stopping import read_gains
 
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
@@ -123,10 +123,11 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     lines = [f"{facts['campaign']}: {facts['status']} after {counted(facts['cycle'], 'cycle')}. {facts['reason']}"]
     if facts["best"]:
         best = {name: value for name, value in facts["best"].items() if name not in ("measurement_id", "position")}
-        y = best.pop(facts["outcome"])
+        y, side = best.pop(facts["outcome"]), best.pop(f"{facts['outcome']}_limit", "")
         where = ", ".join(f"{name} {number(value)}" for name, value in best.items())
         lines.append(
-            f"Best {facts['outcome']}: {number(y)}{unit}, at experiment {facts['best']['position']} ({where})."
+            f"Best {facts['outcome']}: {f'{side} ' if side else ''}{number(y)}{unit}, at experiment "
+            f"{facts['best']['position']} ({where})."
         )
     lines += facts["standing_lines"]
     if facts["today"]:

@@ -20,6 +20,7 @@ from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.compromises import stand, standing_lines
 from discovery.session.forecasting import read_forecasts
 from discovery.session.stopping import ExpectedGain, read_gains
+from discovery.space.censored import with_signs
 from discovery.standing import is_allowed, is_compromise, overall, scores
 
 if TYPE_CHECKING:
@@ -124,7 +125,10 @@ def campaign_headline(frames: CampaignFrames) -> str:
     word = "highest" if frames.goal == "maximize" else "lowest"
     unit = f" {frames.unit}" if frames.unit else ""
     noun = "experiment" if len(y) == 1 else "experiments"
-    return f"The {word} {frames.outcome} so far is {number(best)}{unit}, at experiment {at}; {len(y)} {noun} were made."
+    found = with_signs(frames.measured, [frames.outcome])[frames.outcome].tolist()[at - 1]
+    return (
+        f"The {word} {frames.outcome} so far is {number(found)}{unit}, at experiment {at}; {len(y)} {noun} were made."
+    )
 
 
 def conditions_grid(frames: CampaignFrames, n: int = 5) -> Grid:
@@ -138,7 +142,7 @@ def conditions_grid(frames: CampaignFrames, n: int = 5) -> Grid:
     else:
         ranked = table.assign(rank_=overall(spec, table)).dropna(subset=["rank_"])
         best = ranked.sort_values("rank_", ascending=False, kind="stable").head(n)
-    shown = best[[*names, *outcomes, "experiment"]].astype(object).itertuples(index=False)
+    shown = with_signs(best, outcomes)[[*names, *outcomes, "experiment"]].astype(object).itertuples(index=False)
     return Grid(
         title="Best compromises found" if is_front else "Best conditions found",
         columns=(

@@ -6,6 +6,7 @@ What is kept is the bound and the side; the likelihood makes of it the probabili
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,14 +118,12 @@ def shown(value: float, side: object = "", form: str = "g") -> str:
     return f"{sign}{value:{form}}"
 
 
-def written(frame: pd.DataFrame, outcomes: list[str]) -> pd.DataFrame:
-    """Return measurements as they are written into a table again: `<5.0` in the outcome's cell, no column of sides."""
+def with_signs(frame: pd.DataFrame, outcomes: Sequence[str], form: str = ".4g") -> pd.DataFrame:
+    """Return measurements as people read them: an outcome that is a bound is text such as `< 5`."""
     known = [name for name in outcomes if f"{name}{SUFFIX}" in frame]
-    cells = {name: _written(frame[name], frame[f"{name}{SUFFIX}"]) for name in known}
-    return frame.assign(**cells).drop(columns=[f"{name}{SUFFIX}" for name in known])
+    return frame.assign(**{name: _signed(frame[name], frame[f"{name}{SUFFIX}"], form) for name in known})
 
 
-def _written(values: pd.Series, sides: pd.Series) -> pd.Series:
-    is_bound = sides.isin([BELOW, ABOVE])
-    texts = sides.where(is_bound, "").astype(str) + values.map(repr)
-    return values.astype(object).where(~is_bound, texts)
+def _signed(values: pd.Series, sides: pd.Series, form: str) -> list[object]:
+    pairs = zip(values.tolist(), sides.tolist(), strict=True)
+    return [shown(value, side, form) if side in (BELOW, ABOVE) else value for value, side in pairs]

@@ -9,6 +9,7 @@ import pytest
 
 from discovery.campaign import CampaignSpec
 from discovery.errors import InputError, StatusError
+from discovery.report.campaign import CampaignFrames, conditions_grid
 from discovery.session import Campaign
 from discovery.session.doubts import doubts
 from discovery.session.failures import success_observations
@@ -218,3 +219,15 @@ def test_results_land_whatever_became_of_the_proposal(open_free: Open) -> None:
     assert campaign.store.proposal(ids[0]).status == "REJECTED"
     assert measured.loc[ids[0], "yield"] == 10.0
     assert campaign.progress().n_open == 0
+
+
+def test_a_bound_is_shown_as_one_and_reaches_no_target(open_free: Open) -> None:
+    """At most 95 is not 95: it neither ends the campaign nor is its best; at least 60 is, and says so."""
+    campaign = open_free(stop={"target": 90})
+    campaign.tell(ROWS.astype({"yield": object}).assign(**{"yield": [20.0, ">60", 50.0, "<95"]}))
+    progress = campaign.finish()
+    assert not progress.is_finished
+    assert progress.best is not None
+    assert (progress.best["yield"], progress.best["yield_limit"]) == (60.0, ">")
+    grid = conditions_grid(CampaignFrames.read(campaign.spec, campaign.store))
+    assert "> 60" in {cell for row in grid.rows for cell in row}
