@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from discovery.acquisition.insurance import is_insured
 from discovery.belief.hypotheses import load_hypotheses
@@ -149,3 +150,24 @@ def test_unproved_experience_does_not_choose_every_experiment(space, surface, hy
 
     alike = observed(space, surface, pool, 11)
     assert not any(is_insured(adapt(hypotheses, alike), n) for n in range(8))
+
+
+def test_improvement_is_counted_from_the_best_of_today(space, surface, hypotheses):
+    """With a context given, what is believed of measured configurations there is the level to beat, in any batch."""
+    from discovery.acquisition.mixture import believed_best, mixture_marginals
+
+    pool = pool_of(space, 60)
+    seen = observed(space, surface, pool, 12)
+    belief = adapt(hypotheses, seen)
+    poor = tuple(enumerate((1.0, 0.0, 0.0)))  # catalyst A, the worst one
+    there = seen.X.copy()
+    there[:, :3] = [1.0, 0.0, 0.0]
+    mean, _, weights = mixture_marginals(belief.kept, torch.as_tensor(there))
+    assert float(believed_best(belief.kept, 1.0, poor)) == pytest.approx(float((weights * mean).sum(-1).max()))
+    assert believed_best(belief.kept, 1.0, poor) < believed_best(belief.kept, 1.0)
+    for n in (1, 2, 13):
+        plain, moved = (
+            run_cycle(space, pool, hypotheses, seen, CycleRequest(n=n, given=given)).drafts for given in ((), poor)
+        )
+        assert moved[0].acqf_value > plain[0].acqf_value
+        assert np.isfinite([draft.acqf_value for draft in moved]).all()

@@ -99,7 +99,7 @@ class Chooser:
         self.generator = torch_generator(search.seed, "fantasies")
         self.is_free = torch.ones(len(X), dtype=torch.bool, device=X.device)
         self.values: Tensor | None = None  # of all candidates, some of them as they were a few choices ago
-        self.state = Imagined.of(belief, X, X_pending, search.sign)
+        self.state = Imagined.of(belief, X, X_pending, search.sign, search.given)
         for place in range(len(X), len(X) + len(X_pending)):
             self._imagine(place)
 

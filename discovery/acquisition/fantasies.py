@@ -31,7 +31,14 @@ class Fantasies:
     target: Target
 
 
-def fantasize(kept: Sequence[KeptBank], X: Tensor, generator: torch.Generator, *, sign: float) -> Fantasies:
+def fantasize(
+    kept: Sequence[KeptBank],
+    X: Tensor,
+    generator: torch.Generator,
+    *,
+    sign: float,
+    given: Sequence[tuple[int, float]] = (),
+) -> Fantasies:
     """Imagine outcomes at configurations, one after the other.
 
     Args:
@@ -39,6 +46,7 @@ def fantasize(kept: Sequence[KeptBank], X: Tensor, generator: torch.Generator, *
         X: Configurations under way or chosen already. Shape `p x d`.
         generator: Source of the draws' pairing.
         sign: 1 to maximize, -1 to minimize.
+        given: Coordinates of a context and their values today.
 
     Returns:
         Banks that hold `N_FANTASIES` imagined sets of outcomes.
@@ -46,7 +54,7 @@ def fantasize(kept: Sequence[KeptBank], X: Tensor, generator: torch.Generator, *
     current = tuple(kept)
     for row in X:
         current = _one(current, row[None], generator)
-    return Fantasies(current, Target(sign, believed_best(current, sign)))
+    return Fantasies(current, Target(sign, believed_best(current, sign, given)))
 
 
 def _one(kept: tuple[KeptBank, ...], x: Tensor, generator: torch.Generator) -> tuple[KeptBank, ...]:

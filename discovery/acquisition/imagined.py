@@ -7,13 +7,13 @@ same improvement, at a cost that does not grow with every member's factorization
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from discovery.acquisition.mixture import UCB_LEVEL, in_unit, mixture_quantile, outcome_unit, own_columns
+from discovery.acquisition.mixture import UCB_LEVEL, at_given, in_unit, mixture_quantile, outcome_unit, own_columns
 from discovery.belief.belief import FORBIDDEN, Belief
 from discovery.meta.growing import Growing, Grows
 
@@ -30,7 +30,8 @@ class Imagined:
         said_by: Which of them each model belongs to; hypotheses without a say have none.
         growing: The models.
         log_weights: Log weights of their members. Shape `f x h` each.
-        known: Points that are measured, run or are chosen, as indices.
+        known: Points that are measured, run or are chosen, as indices; with a context, as they would be today.
+        today: Where points that run already stand with the context of today.
         sign: 1 to maximize, -1 to minimize.
         unit: What improvements are counted in, raw units.
     """
@@ -40,36 +41,45 @@ class Imagined:
     growing: tuple[Growing, ...]
     log_weights: tuple[Tensor, ...]
     known: tuple[int, ...]
+    today: Mapping[int, int]
     sign: float
     unit: float
 
     @classmethod
-    def of(cls, belief: Belief, X: Tensor, X_further: Tensor, sign: float) -> Imagined:
+    def of(
+        cls,
+        belief: Belief,
+        X: Tensor,
+        X_further: Tensor,
+        sign: float,
+        given: Sequence[tuple[int, float]] = (),
+    ) -> Imagined:
         """Read a belief at points.
 
         Args:
             belief: The belief over real measurements; all its banks can grow (`can_grow`).
             X: Candidates, with all feature columns or none. Shape `N x d`.
-            X_further: Points that run already; they come after the candidates, and measured ones after them.
-                Shape `p x d`.
+            X_further: Points that run already; they come after the candidates. Shape `p x d`.
             sign: 1 to maximize, -1 to minimize.
+            given: Coordinates of a context and their values today: what is known is looked at there.
         """
         unit = outcome_unit(belief.kept)
         kept = in_unit(belief.kept, unit)
         banks = [part.bank for part in kept]
-        measured = banks[0].X.flatten(0, -2)
+        known = torch.cat([at_given(Z, given) for Z in (X_further, banks[0].X.flatten(0, -2))])
         growing, weights, said_by = [], [], []
         for i, part in enumerate(kept):
             if float(part.log_weight.max()) < -FORBIDDEN / 2:
                 continue
-            points = torch.cat([own_columns(banks, i, Z) for Z in (X, X_further, measured)])
+            points = torch.cat([own_columns(banks, i, Z) for Z in (X, X_further, known)])
             growing.append(part.bank.growing(points))  # type: ignore[attr-defined]
             weights.append(part.log_weight[None])
             said_by.append(part.name)
-        first = len(X) + len(X_further)
-        known = tuple(range(first, first + len(measured)))
+        n, p = len(X), len(X_further)
+        today = {n + i: n + p + i for i in range(p)}
+        measured = tuple(range(n + 2 * p, n + p + len(known)))
         names = tuple(part.name for part in kept)
-        return cls(names, tuple(said_by), tuple(growing), tuple(weights), known, sign, unit)
+        return cls(names, tuple(said_by), tuple(growing), tuple(weights), measured, today, sign, unit)
 
     @property
     def best(self) -> Tensor:
@@ -98,7 +108,7 @@ class Imagined:
             self,
             growing=tuple(part.grown(row, y) for part in self.growing),
             log_weights=tuple(density.split(sizes, dim=-1)),
-            known=(*self.known, row),
+            known=(*self.known, self.today.get(row, row)),
         )
 
     def improvement(self, columns: Tensor) -> Tensor:

@@ -129,7 +129,17 @@ def mixture_marginals(kept: Sequence[KeptBank], X: Tensor) -> tuple[Tensor, Tens
     return torch.cat(means, dim=-1), torch.cat(sds, dim=-1), torch.cat([p.log_weight for p in kept]).exp()
 
 
-def believed_best(kept: Sequence[KeptBank], sign: float) -> Tensor:
+def at_given(X: Tensor, given: Sequence[tuple[int, float]]) -> Tensor:
+    """Return configurations with coordinates that are given today in place of their own. Shape `n x d`."""
+    if not given:
+        return X
+    moved = X.clone()
+    for column, value in given:
+        moved[..., column] = value
+    return moved
+
+
+def believed_best(kept: Sequence[KeptBank], sign: float, given: Sequence[tuple[int, float]] = ()) -> Tensor:
     """Return the best outcome so far as the belief sees it: its highest mean at a configuration of the support.
 
     The highest measurement was also lucky; improvement on it would be asked of places that cannot give it.
@@ -137,11 +147,13 @@ def believed_best(kept: Sequence[KeptBank], sign: float) -> Tensor:
     Args:
         kept: Banks with weights (possibly with a leading fantasy dimension), conditioned on the same configurations.
         sign: 1 to maximize, -1 to minimize.
+        given: Coordinates of a context and their values today: the best is looked for there.
 
     Returns:
         A scalar, or shape `f` for fantasies; in the banks' unit.
     """
-    means = [part.bank.marginals(part.bank.with_features(part.bank.X.flatten(0, -2)))[0] for part in kept]
+    points = [at_given(part.bank.X.flatten(0, -2), given) for part in kept]
+    means = [part.bank.marginals(part.bank.with_features(X))[0] for part, X in zip(kept, points, strict=True)]
     weighted = [(part.log_weight.exp()[..., None] * mean).sum(-2) for part, mean in zip(kept, means, strict=True)]
     return sign * (sign * torch.stack(weighted).sum(0)).amax(-1)
 

@@ -73,12 +73,14 @@ class Search:
         sign: 1 to maximize, -1 to minimize.
         seed: Seed of fantasies and Monte Carlo samples.
         middle: Where the middle of the pool is; None where the rows at hand are the pool.
+        given: Coordinates of a context and their values today: improvement is counted from the best there.
     """
 
     name: str
     sign: float
     seed: int
     middle: Middle | None = None
+    given: tuple[tuple[int, float], ...] = ()
 
 
 def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> MixtureAcquisition | torch.nn.Module:
@@ -97,14 +99,17 @@ def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> Mixtur
     is_blank = belief.best_f is None
     if search.name in MONTE_CARLO and not is_blank:
         pending = X_pending if len(X_pending) else None
-        return build(search.name, kept, Target(sign, believed_best(kept, sign)), seed=search.seed, X_pending=pending)
+        target = Target(sign, believed_best(kept, sign, search.given))
+        return build(search.name, kept, target, seed=search.seed, X_pending=pending)
     if len(X_pending):
-        imagined = fantasize(kept, X_pending, torch_generator(search.seed, "fantasies"), sign=sign)
+        imagined = fantasize(kept, X_pending, torch_generator(search.seed, "fantasies"), sign=sign, given=search.given)
         if search.name == "log_ei" or search.name in MONTE_CARLO:
             return build("log_ei", imagined.kept, imagined.target)
         believers = _believers(imagined.kept)
-        return build(search.name, believers, Target(sign, believed_best(believers, sign)))
-    return MixtureMean(kept, sign) if is_blank else build(search.name, kept, Target(sign, believed_best(kept, sign)))
+        return build(search.name, believers, Target(sign, believed_best(believers, sign, search.given)))
+    if is_blank:
+        return MixtureMean(kept, sign)
+    return build(search.name, kept, Target(sign, believed_best(kept, sign, search.given)))
 
 
 def _believers(kept: Sequence[KeptBank]) -> list[KeptBank]:

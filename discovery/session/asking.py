@@ -51,6 +51,7 @@ class AskPlan:
         shared: Parameters that have one value in all proposals.
         changeover: What it costs to change a parameter from one experiment to the next.
         is_plain: Whether the most, or the least, of one outcome is wanted.
+        context: Parameters that are always given.
     """
 
     n: int
@@ -71,6 +72,7 @@ class AskPlan:
     shared: tuple[str, ...] = ()
     changeover: Mapping[str, float] = field(default_factory=dict)
     is_plain: bool = True
+    context: tuple[str, ...] = ()
 
     @classmethod
     def make(cls, spec: CampaignSpec, space: SearchSpace, book: ProposalBook, n_seen: int, n: int) -> AskPlan:
@@ -99,6 +101,7 @@ class AskPlan:
             shared=tuple(spec.shared_names),
             changeover=dict(spec.acquisition.changeover),
             is_plain=spec.is_plain,
+            context=tuple(spec.context_names),
         )
 
     @property
@@ -118,7 +121,7 @@ class AskPlan:
         stored["excluded_keys"] = tuple(stored["excluded_keys"])
         stored["seen"] = {name: tuple(positions) for name, positions in stored.get("seen", {}).items()}
         stored["lost"] = tuple(stored.get("lost", ()))
-        stored["shared"] = tuple(stored.get("shared", ()))
+        stored |= {name: tuple(stored.get(name, ())) for name in ("shared", "context")}
         return cls(**stored)
 
     def request(self, n: int, also: Sequence[ProposalDraft] = ()) -> CycleRequest:

@@ -49,11 +49,12 @@ def carry_out_plan(
     Raises:
         NoCandidateError: If nothing is left to propose.
     """
+    given = _coordinates(plan, space)
     space, pool = plan.today.restrict(space, pool)
     rules = _rules(plan, measured)
 
     def passes(part: SearchSpace, left: Pool | None, n: int, also: Sequence[ProposalDraft]) -> CycleResult:
-        return run(part, left, plan.request(n, also))
+        return run(part, left, replace(plan.request(n, also), given=given))
 
     if plan.n_random == 0:
         return choose_batch(passes, space, pool, plan.n, rules)
@@ -76,6 +77,16 @@ def carry_out_plan(
         return alone
     seconds = first.seconds + rest.seconds
     return replace(rest, drafts=tuple(ordered([*drafts, *rest.drafts], space, rules)), seconds=seconds)
+
+
+def _coordinates(plan: AskPlan, space: SearchSpace) -> tuple[tuple[int, float], ...]:
+    """Return the coordinates of the context and their values today."""
+    found: list[tuple[int, float]] = []
+    for codec, part in zip(space.codecs, space.slices, strict=True):
+        if codec.name in plan.context:
+            cells = pd.Series([plan.given[codec.name]], name=codec.name, dtype=object)
+            found += zip(range(part.start, part.stop), codec.encode(codec.read(cells)[0])[0].tolist(), strict=True)
+    return tuple(found)
 
 
 def _rules(plan: AskPlan, measured: Observations | Results) -> BatchRules:
