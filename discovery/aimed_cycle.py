@@ -20,7 +20,7 @@ from discovery.acquisition.aims import Aim, Limit, Want
 from discovery.acquisition.continuous import is_near
 from discovery.acquisition.insurance import is_insured
 from discovery.acquisition.pool import Search
-from discovery.acquisition.streamed import Wanted, survivors
+from discovery.acquisition.streamed import Wanted, featured_by, survivors
 from discovery.belief.beliefs import Beliefs
 from discovery.belief.records import mix
 from discovery.cycle import (
@@ -29,7 +29,6 @@ from discovery.cycle import (
     Observations,
     ProposalDraft,
     adapt,
-    featured_by,
     pool_with_features,
 )
 from discovery.errors import NoCandidateError

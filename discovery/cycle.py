@@ -17,9 +17,10 @@ import torch
 
 from discovery.acquisition.batches import choose_batch, is_large
 from discovery.acquisition.continuous import choose_in_space, is_near
+from discovery.acquisition.drawn import choose_batch_in_space
 from discovery.acquisition.insurance import who_chooses
 from discovery.acquisition.pool import Choice, Search, choose_from_pool
-from discovery.acquisition.streamed import screened
+from discovery.acquisition.streamed import featured_by, screened
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
 from discovery.errors import NoCandidateError
@@ -29,6 +30,7 @@ from discovery.space.stream import StreamedPool
 
 if TYPE_CHECKING:
     from discovery.space import CandidatePool, SearchSpace
+
 
 @dataclass(frozen=True)
 class Observations:
@@ -67,6 +69,7 @@ class CycleRequest:
         pending_X: Configurations that run already. Shape `p x d`, or None.
         pending_keys: Their identities.
         allow_replicates: Whether a configuration that was measured may be proposed again.
+        given: Coordinates of a context and their values today: improvement is counted from the best there.
     """
 
     n: int
@@ -77,6 +80,7 @@ class CycleRequest:
     pending_X: np.ndarray | None = None
     pending_keys: tuple[str, ...] = ()
     allow_replicates: bool = False
+    given: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ def run_cycle(
     started = time.perf_counter()
     belief = adapt(hypotheses, observed)
     sign = 1.0 if request.goal == "maximize" else -1.0
-    search = Search(request.acquisition, sign, derive(request.seed, "cycle", request.cycle, len(observed.y)))
+    seed = derive(request.seed, "cycle", request.cycle, len(observed.y))
+    search = Search(request.acquisition, sign, seed, given=request.given)
     n_before = len(observed.y) + (0 if request.pending_X is None else len(request.pending_X))
     turns, X = who_chooses(belief, n_before, request.n), pool_inputs
     if isinstance(pool, StreamedPool):
@@ -187,18 +192,20 @@ def pool_with_features(pool: CandidatePool, hypotheses: Sequence[Hypothesis]) ->
     return featured_by(hypotheses)(pool.X)
 
 
-def featured_by(hypotheses: Sequence[Hypothesis]) -> Callable[[np.ndarray], torch.Tensor]:
-    """Return what appends every hypothesis's features to configurations. Shape `n x d` to `n x (d + j_1 + ...)`."""
-
-    def featured(rows: np.ndarray) -> torch.Tensor:
-        X = torch.as_tensor(rows, dtype=torch.float64, device=hypotheses[0].learner.device)
-        return torch.cat([X, *(hypothesis.learner.features(X) for hypothesis in hypotheses)], dim=-1)
-
-    return featured
-
-
 def _taken(observed: Observations, request: CycleRequest) -> set[str]:
     return set(request.pending_keys) | (set() if request.allow_replicates else set(observed.keys))
+
+
+def _is_taken(space: SearchSpace, observed: Observations, request: CycleRequest) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what says which encoded rows may not come again. Shape `N x d` to `N`."""
+    taken = _taken(observed, request)
+    measured = observed.X[:0] if request.allow_replicates else observed.X
+
+    def is_taken(X: np.ndarray) -> np.ndarray:
+        named = np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
+        return named | is_near(X, measured)
+
+    return is_taken
 
 
 def _allowed(pool: CandidatePool, observed: Observations, request: CycleRequest) -> np.ndarray:
@@ -223,8 +230,10 @@ def _choose(
     """Choose a batch: stretches of it by the belief, and single experiments by somebody who trusts no experience."""
     pending = _pending(space, turns[0], request)
     allowed = None if pool is None else _allowed(pool, observed, request)
-    if X is not None and allowed is not None and is_large(request.n, search, turns):
-        return choose_batch(turns, X, allowed, search, pending)
+    if is_large(request.n, search, turns):
+        if X is not None and allowed is not None:
+            return choose_batch(turns, X, allowed, search, pending)
+        return choose_batch_in_space(turns, space, search, pending, _is_taken(space, observed, request))
     choices: list[Choice] = []
     for _, stretch in groupby(turns, key=id):
         own, *others = stretch
@@ -252,13 +261,7 @@ def _choose_in_space(
     search: Search,
     pending: torch.Tensor,
 ) -> list[Choice]:
-    taken = _taken(observed, request)
-    measured = observed.X[:0] if request.allow_replicates else observed.X
-
-    def is_taken(X: np.ndarray) -> np.ndarray:
-        named = np.array([key in taken for key in space.keys(space.decode(X))], dtype=bool)
-        return named | is_near(X, measured)
-
+    is_taken = _is_taken(space, observed, request)
     return choose_in_space(belief, space, request.n, search, pending, is_taken)
 
 

@@ -17,7 +17,7 @@ from discovery.acquisition.batches import RANDOM_SHARE
 from discovery.acquisition.imagined import distinct
 from discovery.acquisition.mixture import MONTE_CARLO
 from discovery.acquisition.pool import N_FANTASIZED, TIE, Middle, Search, acquisition_for, refuse_empty, score
-from discovery.belief.belief import Belief
+from discovery.belief.belief import Belief, Hypothesis
 from discovery.seeds import rng
 from discovery.space.pool import CandidatePool, joined
 from discovery.space.stream import Chunk, StreamedPool
@@ -168,6 +168,16 @@ def screened(
     scores = [_scores(belief, replace(search, name=name)) for belief in distinct(turns) for name in names]
     found, X = survivors(pool, scores, featured, Wanted(len(turns), taken, search.seed))
     return found, X, search
+
+
+def featured_by(hypotheses: Sequence[Hypothesis]) -> Featured:
+    """Return what appends every hypothesis's features to configurations. Shape `n x d` to `n x (d + j_1 + ...)`."""
+
+    def featured(rows: np.ndarray) -> Tensor:
+        X = torch.as_tensor(rows, dtype=torch.float64, device=hypotheses[0].learner.device)
+        return torch.cat([X, *(hypothesis.learner.features(X) for hypothesis in hypotheses)], dim=-1)
+
+    return featured
 
 
 def _scores(belief: Belief, search: Search) -> Scores:

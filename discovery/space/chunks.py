@@ -84,7 +84,7 @@ def _csv_header(path: Path) -> pd.Index:
 
 def _csv_chunks(path: Path, names: Sequence[str], source: str) -> Iterator[pd.DataFrame]:
     header = _csv_header(path)
-    places = {name: int(header.get_loc(_one(header, name, source))) for name in names}
+    places = {name: header.tolist().index(_one(header, name, source)) for name in names}
     names_of = range(len(header))  # all columns are read: rows with too many cells are then refused
     reader = pd.read_csv(path, skiprows=1, names=names_of, chunksize=CHUNK_ROWS, **_CSV)  # type: ignore[call-overload]
     with reader:

@@ -8,6 +8,7 @@ from discovery.acquisition import batches
 from discovery.acquisition.batches import choose_batch, is_large
 from discovery.acquisition.fantasies import N_FANTASIES
 from discovery.acquisition.imagined import Imagined, levels
+from discovery.acquisition.mixture import at_given
 from discovery.acquisition.pool import Search, acquisition_for, choose_from_pool, score
 from discovery.belief.belief import Belief
 from discovery.errors import NoCandidateError
@@ -32,10 +33,11 @@ def indices(choices):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("n_pending", [0, 2])
-def test_a_large_batch_is_what_conditioning_anew_chooses(belief, pool, allowed, sign, n_pending):
-    """Same rows, same values, same arguments as one fantasy after the other, in closed form."""
-    search, pending = Search("log_ei", sign, 3), pool[:n_pending]
+@pytest.mark.parametrize(("n_pending", "given"), [(0, ()), (2, ()), (2, ((4, 0.25),))])
+def test_a_large_batch_is_what_conditioning_anew_chooses(belief, pool, allowed, sign, n_pending, given):
+    """Same rows, values and arguments as one fantasy after the other, also where a context is given today."""
+    search, pending = Search("log_ei", sign, 3, given=given), pool[:n_pending]
+    pool = at_given(pool, given)
     anew = choose_from_pool(belief, pool, allowed, 6, search, pending)
     closed = choose_batch([belief] * 6, pool, allowed, search, pending)
     assert indices(closed) == indices(anew)
