@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, InputError, NotSupportedError, ShapeError
 from discovery.seeds import rng
-from discovery.space import CandidatePool, SearchSpace
+from discovery.space import SearchSpace
 
 PARAMETERS = [
     {"name": "catalyst", "type": "categorical", "values": ["no", "1", "1.5", "a,b[c]", "None"]},
@@ -284,37 +284,3 @@ def test_the_room_loads_nothing_heavy():
     code = "import sys, json, discovery.space; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "duckdb", "prefect", "scipy"} & set(json.loads(done.stdout))
-
-
-def test_a_boolean_is_one_column_of_zero_and_one():
-    """True and false are 1 and 0 however they are written; tables hold truth values, keys their words."""
-    space = build([{"name": "dry", "type": "boolean"}])
-    cells = ["yes", "No", " TRUE ", "false", 1, 0, 1.0, "0", True, np.False_]
-    X = space.encode(pd.DataFrame({"dry": cells}))
-    assert X[:, 0].tolist() == [1, 0, 1, 0, 1, 0, 1, 0, 1, 0]
-    assert space.decode(X)["dry"].tolist() == X[:, 0].astype(bool).tolist()
-    assert all(type(value) is bool for value in space.decode(X)["dry"])
-    assert space.keys(pd.DataFrame({"dry": ["yes", 0]})) == ["dry=true", "dry=false"]
-    assert (space.blocks[0].kind, space.n_dims) == ("boolean", 1)
-    faults = space.check(pd.DataFrame({"dry": ["maybe", "", 2, "1"]}))
-    assert [(fault.row, fault.reason) for fault in faults] == [
-        (0, "must be true or false"),
-        (1, "must be given"),
-        (2, "must be true or false"),
-    ]
-
-
-def test_booleans_make_pools_and_count_as_numbers():
-    """Booleans and lists alone are a product of values; constraints add false and true up as 0 and 1."""
-    spec = CampaignSpec.from_mapping(
-        {
-            "name": "c",
-            "parameters": [{"name": name, "type": "boolean"} for name in "ab"] + [PARAMETERS[3]],
-            "objectives": [{"name": "y"}],
-            "constraints": ["a + b <= 1", {"type": "exclude", "when": {"a": True, "eq": [1.5, 2]}}],
-        }
-    )
-    assert spec.n_combinations == 16 and spec.has_pool
-    pool = CandidatePool.from_spec(spec, SearchSpace.from_spec(spec))
-    assert len(pool) == 3 * 4 - 2
-    assert not (pool.frame["a"] & pool.frame["b"]).any()
