@@ -209,14 +209,9 @@ def describe(one: CampaignFile, ui_url: str = "") -> str:
 
 
 def _goal(spec: CampaignSpec) -> str:
-    wanted = spec.objective
-    unit = spec.outcome(wanted.name).unit
-    text = f"{wanted.goal} {wanted.name}" + (f" ({unit})" if unit else "")
-    if wanted.window is not None:
-        text += f" between {wanted.window[0]:g} and {wanted.window[1]:g}"
-    if wanted.target is not None:
-        text += f" at {wanted.target:g}"
-    return text + (f"; ends at {spec.stop.target:g}" if spec.stop.target is not None else "")
+    from discovery.report.compromises import goal_text
+
+    return goal_text(spec) + (f"; ends at {spec.stop.target:g}" if spec.stop.target is not None else "")
 
 
 def _budget(spec: CampaignSpec) -> str:

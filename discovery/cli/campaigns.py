@@ -59,7 +59,7 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "campaign": spec.name,
         "parameters": spec.parameter_names,
         "n_dims": space.n_dims,
-        "objective": f"{spec.objective.goal} {spec.objective.name}",
+        "objective": ", ".join(f"{objective.goal} {objective.name}" for objective in spec.objectives),
         "n_candidates": None if pool is None else len(pool.keys),
         "simulators": [item.name for item in spec.experience.simulators],
         "n_history": len(spec.experience.history),

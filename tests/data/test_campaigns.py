@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from data.campaigns import DEFAULT_TASK, FOLDER, buchwald_campaign, halides, resolve_task, write_buchwald_campaign
@@ -83,3 +85,12 @@ def test_campaign_names_differ():
     """No two example campaigns share a name, so that one store can hold them all."""
     names = [load_spec(path).name for path in CAMPAIGNS]
     assert len(set(names)) == len(names) == len(CAMPAIGNS) == len({Path(path).stem for path in CAMPAIGNS})
+
+
+@pytest.mark.parametrize("case", [1, 2, 3, 4])
+def test_turnover_is_the_yield_over_the_loading(case):
+    """The tables of the campaign with two objectives are those of the couplings, with turnover beside the yield."""
+    plain = pd.read_csv(FOLDER.parent / "suzuki_reizman" / f"case_{case}.csv")
+    both = pd.read_csv(FOLDER / "suzuki_turnover" / f"case_{case}.csv")
+    pd.testing.assert_frame_equal(both.drop(columns="turnover"), plain)
+    np.testing.assert_allclose(both["turnover"], plain["yield"] / plain["catalyst_loading"], atol=0.0051)
