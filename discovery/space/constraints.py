@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from discovery.campaign import (
     CardinalityConstraint,
@@ -15,6 +16,7 @@ from discovery.campaign import (
     SimplexConstraint,
     truth_of,
 )
+from discovery.space.cells import refuse
 from discovery.space.codecs import Codec, ContinuousCodec
 from discovery.space.polytope import EncodedConstraint
 
@@ -72,6 +74,27 @@ def miss(constraint: Constraint, columns: Columns) -> np.ndarray:
             is_there = [_matches(columns[name], value) for name, value in when.items()]
             return np.logical_and.reduce(is_there).astype(np.float64)
     raise TypeError(f"{type(constraint).__name__} says nothing about a configuration alone")
+
+
+def as_read(constraints: Iterable[Constraint], codecs: Sequence[Codec]) -> tuple[Constraint, ...]:
+    """Return constraints with molecules and formulas written as tables hold them: `Co3Fe7` excludes `Fe0.7Co0.3`.
+
+    Raises:
+        InputError: If an excluded molecule or formula cannot be read.
+    """
+    written = {codec.name: codec for codec in codecs if codec.kind in ("molecule", "composition")}
+    return tuple(_as_read(c, written) if isinstance(c, ExcludeConstraint) else c for c in constraints)
+
+
+def _as_read(constraint: ExcludeConstraint, written: Mapping[str, Codec]) -> ExcludeConstraint:
+    when = dict(constraint.when)
+    for name in when.keys() & written.keys():
+        said = when[name]
+        cells, faults = written[name].read(pd.Series(said if isinstance(said, tuple) else [said], name=name))
+        refuse(faults, "an exclude constraint")
+        found = written[name].column(cells).tolist()
+        when[name] = tuple(found) if isinstance(said, tuple) else found[0]
+    return constraint.model_copy(update={"when": when})
 
 
 def meets(

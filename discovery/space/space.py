@@ -40,7 +40,7 @@ from discovery.space.codecs import (
     discrete_codec,
 )
 from discovery.space.composition import CompositionCodec, composition_codec
-from discovery.space.constraints import encode_constraint, meets
+from discovery.space.constraints import as_read, encode_constraint, meets
 from discovery.space.descriptors import descriptor_source, read_descriptors
 from discovery.space.mixture import Mix, read_mixes
 from discovery.space.molecule import MoleculeCodec, molecule_codec
@@ -79,7 +79,8 @@ class SearchSpace:
         """
         check_supported(spec)
         codecs = tuple(_codec(p, spec) for p in spec.parameters)
-        space = cls(codecs, spec.pointwise, spec.has_pool, spec.parameters, read_mixes(spec, codecs))
+        constraints = as_read(spec.pointwise, codecs)
+        space = cls(codecs, constraints, spec.has_pool, spec.parameters, read_mixes(spec, codecs))
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
             if not is_possible(space.regions.of):

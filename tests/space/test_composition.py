@@ -108,6 +108,16 @@ def test_the_order_of_candidates_is_no_part_of_the_encoding(tmp_path):
     assert SearchSpace.from_spec(campaign(tmp_path, [*FORMULAS, "Cu"])).schema_hash != one
 
 
+@pytest.mark.parametrize("text", ["Fe0.7Co0.3", "Co3 Fe7"])
+def test_an_excluded_formula_is_found_however_it_is_written(tmp_path, text):
+    """The candidate of that composition is left out; what is no formula is refused."""
+    spec = campaign(tmp_path, constraints=[{"type": "exclude", "when": {"alloy": text}}])
+    pool = CandidatePool.from_spec(spec, SearchSpace.from_spec(spec))
+    assert pool.n_infeasible == 1 and "Fe0.7Co0.3" not in set(pool.frame["alloy"])
+    with pytest.raises(InputError, match="Xx is none; got 'Xx2'"):
+        SearchSpace.from_spec(campaign(tmp_path, constraints=[{"type": "exclude", "when": {"alloy": "Xx2"}}]))
+
+
 def test_a_wrong_formula_is_refused_with_file_and_row(tmp_path):
     """The message names the cell."""
     spec = campaign(tmp_path, ["Fe0.7Co0.3", "Fe0.5Qq0.5"])
