@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from discovery.campaign import CampaignSpec
 from discovery.meta.components import MAIN_EFFECT_LENGTHSCALE, MOST_BLOCKS, Components, weighted
+from discovery.meta.geometry import Geometry
+from discovery.meta.in_context_inputs import DESCRIPTORS, NUMERIC, Layout
 from discovery.meta.kernels import tanimoto
+from discovery.meta.molecules import MoleculeComponents
 from discovery.space import SearchSpace
 
 SMILES = ["CCO", "CCCO", "c1ccccc1", "c1ccccc1O", "CC(=O)O", "c1ccncc1", "CCN", "CCCCCCCC"]
@@ -198,3 +201,39 @@ def test_a_space_without_components_has_none_to_evaluate():
     components = Components.of(space)
     A, B = draw(space, 4).expand(2, 4, -1), draw(space, 3)
     assert components.n_components == 0 and components(A, B).shape == (0, 2, 4, 3)
+
+
+def test_columns_of_a_composition_are_two_blocks_that_no_warp_bends(tmp_path):
+    """Fractions and properties have a lengthscale each, scaled by their width; the network sees no number in them."""
+    pytest.importorskip("mendeleev")
+    formulas = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Fe0.2Co0.3Ni0.5"]
+    pd.DataFrame({"alloy": formulas, "x": 0.5}).to_csv(tmp_path / "pool.csv", index=False)
+    parameters = [{"name": "alloy", "type": "composition"}, {"name": "x", **NUMBER}]
+    space = build(parameters, tmp_path, candidates="pool.csv")
+    geometry, layout = Geometry.of(space), Layout.of(space)
+    widths = [block.stop - block.start for block in space.blocks]
+    assert geometry.n_blocks == 3 and widths[0] == 3 and widths[2] == 1
+    assert geometry.is_numeric.tolist() == [False] * (space.n_dims - 1) + [True]
+    torch.testing.assert_close(geometry.column_scale[0], torch.tensor(3**-0.5, dtype=torch.float64))
+    assert layout.kinds == (DESCRIPTORS, DESCRIPTORS, NUMERIC)
+
+
+def test_a_mixture_stands_beside_molecules(tmp_path):
+    """Where a molecule is chosen too, the component of the mixture comes last and looks at the ingredients alone."""
+    pd.DataFrame({"solvent": ["EC", "DMC"], "polarity": [90.0, 3.0]}).to_csv(tmp_path / "solvents.csv", index=False)
+    rows = pd.DataFrame({"smiles": SMILES, "EC": np.linspace(0, 1, 8)}).assign(DMC=lambda frame: 1 - frame["EC"])
+    rows.to_csv(tmp_path / "pool.csv", index=False)
+    mixture = {"name": "s", "type": "mixture", "ingredients": ["EC", "DMC"], "descriptors": "solvents.csv"}
+    space = build([{"name": "smiles", "type": "molecule"}, mixture], tmp_path, candidates="pool.csv")
+    components, X = MoleculeComponents.of(space), torch.as_tensor(space.encode(rows))
+    found = components(X, X)
+    assert found.shape[0] == components.n_components
+    assert float(found[-1, 0, 7]) == pytest.approx(matern(1 / MAIN_EFFECT_LENGTHSCALE))
+    assert float(found[-1, 3, 4]) == pytest.approx(matern(1 / 7 / MAIN_EFFECT_LENGTHSCALE))
+
+
+def test_components_without_mixtures_are_read_from_earlier_checkpoints(space):
+    """What an earlier release wrote has no map of mixtures, and means none."""
+    components = Components.of(space)
+    earlier = {name: getattr(components, name) for name in ("factor", "is_tanimoto", "smooth")}
+    assert Components(**earlier).n_components == components.n_components
