@@ -159,7 +159,7 @@ def find_roles(columns: Columns, given: Mapping[str, str], units: Mapping[str, s
     for codec, kind, part in zip(columns.space.codecs, columns.kinds, columns.slices, strict=True):
         role = given.get(codec.name) or _role_of(codec.name)
         is_taken = role in SINGLE_ROLES and role in {r.role for r in found}
-        if kind != NUMBER or role not in ROLE_WORDS or is_taken:
+        if kind != NUMBER or codec.kind == "boolean" or role not in ROLE_WORDS or is_taken:
             continue
         low, high, is_log = _limits(codec)
         unit = (known_units.get(codec.name) or _last_word(codec.name)).strip().lower()
@@ -176,7 +176,8 @@ def find_roles(columns: Columns, given: Mapping[str, str], units: Mapping[str, s
 
 def _check_given(columns: Columns, given: Mapping[str, str]) -> None:
     known = [*ROLE_WORDS, "none"]
-    numeric = [name for name, kind in zip(columns.names, columns.kinds, strict=True) if kind == NUMBER]
+    pairs = zip(columns.space.codecs, columns.kinds, strict=True)
+    numeric = [codec.name for codec, kind in pairs if kind == NUMBER and codec.kind != "boolean"]
     for name, role in given.items():
         if role not in known:
             raise ConfigurationError(f"roles: {name} must be one of {', '.join(known)}; got {role!r}.")
