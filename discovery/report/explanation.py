@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from discovery.report.grids import Grid
 from discovery.report.style import labeled, number
-from discovery.review.card import value_text
 from discovery.review.explain import hypothesis_words
-from discovery.review.reasons import driver_words
+from discovery.review.reasons import driver_words, short_text
 
 if TYPE_CHECKING:
     from discovery.review.explanation import Explanation
@@ -91,7 +90,7 @@ def neighbors_grid(explanation: Explanation) -> Grid:
 def different_text(neighbor: Neighbor) -> str:
     """Say what was different in an experiment."""
     parts = [
-        f"{name} {value_text(value)}"
+        f"{name} {short_text(value)}"
         + (f" (Tanimoto similarity {neighbor.similarity[name]:.2f})" if name in neighbor.similarity else "")
         for name, value in neighbor.changes.items()
     ]

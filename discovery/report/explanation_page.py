@@ -16,15 +16,13 @@ from discovery.report.page import today
 from discovery.report.slices import slice_plot
 from discovery.report.style import color, labeled
 from discovery.report.svg import data_uri
-from discovery.review.card import value_text
+from discovery.review.card import MOLECULE, value_text
 from discovery.review.card_text import further_sentences, shown_mean
 from discovery.review.reasons import driver_words, reasons
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.review.explanation import Explanation
-
-MOLECULE = "molecule"
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,10 @@ def write_explanations(spec: CampaignSpec, explanations: Sequence[Explanation], 
     )
     environment.filters["color"] = color
     goal = f"{spec.objective.goal} {labeled(spec.objective.name, spec.outcome(spec.objective.name).unit)}"
-    molecules = [parameter.name for parameter in spec.parameters if parameter.type == MOLECULE]
     text = environment.get_template("explanation.html").render(
         campaign=spec.name,
         facts=(("Goal", goal), ("Proposals", str(len(explanations))), ("Report made", today())),
-        proposals=[_proposal(one, molecules) for one in explanations],
+        proposals=[_proposal(one) for one in explanations],
         version=discovery.__version__,
     )
     target = Path(path)
@@ -100,7 +97,7 @@ def bars(explanation: Explanation) -> list[Bar]:
     return [first, *parts, Bar("this proposal", f"{drivers.end:.3g}", "end", place(drivers.end), 0)]
 
 
-def _proposal(explanation: Explanation, molecules: Sequence[str]) -> dict[str, Any]:
+def _proposal(explanation: Explanation) -> dict[str, Any]:
     """Return what the template shows of one proposal."""
     card = explanation.card
     return {
@@ -110,7 +107,7 @@ def _proposal(explanation: Explanation, molecules: Sequence[str]) -> dict[str, A
             {"name": setting.name, "text": f"{value_text(setting.value)} {setting.unit}".rstrip()}
             for setting in card.settings
         ],
-        "structures": structures(explanation, molecules),
+        "structures": structures(explanation),
         "tiles": _tiles(explanation),
         "exploring": round(100 * explanation.stance.exploring),
         "exploring_text": f"{explanation.stance.exploring:.2f}",
@@ -133,13 +130,13 @@ def _proposal(explanation: Explanation, molecules: Sequence[str]) -> dict[str, A
     }
 
 
-def structures(explanation: Explanation, molecules: Sequence[str]) -> list[dict[str, str]]:
+def structures(explanation: Explanation) -> list[dict[str, str]]:
     """Draw the proposal's molecules, and those of its nearest experiments where they are other ones."""
     card = explanation.card
-    here = {setting.name: setting.value for setting in card.settings}
-    drawn = [_structure(str(here[name]), f"proposed {name}") for name in molecules]
+    here = {setting.name: str(setting.value) for setting in card.settings if setting.kind == MOLECULE}
+    drawn = [_structure(smiles, f"proposed {name}") for name, smiles in here.items()]
     for neighbor in card.neighbors:
-        for name in molecules:
+        for name in here:
             if name in neighbor.changes:
                 alike = f"similarity {neighbor.similarity[name]:.2f}"
                 said = f"{card.outcome} {neighbor.outcome:.3g} {card.unit}".rstrip()
@@ -150,8 +147,7 @@ def structures(explanation: Explanation, molecules: Sequence[str]) -> list[dict[
 def _structure(smiles: str, title: str) -> dict[str, str]:
     from discovery.space.drawings import draw_molecule
 
-    light, dark = (data_uri(draw_molecule(smiles, is_dark=is_dark)) for is_dark in (False, True))
-    return {"smiles": smiles, "title": title, "light": light, "dark": dark}
+    return {"smiles": smiles, "title": title, "source": data_uri(draw_molecule(smiles))}
 
 
 def _tiles(explanation: Explanation) -> list[dict[str, str]]:

@@ -30,7 +30,7 @@ def slice_plot(cut: Slice, explanation: Explanation) -> str:
     card = explanation.card
     y_axis = _outcome_axis(explanation)
     x_axis, places = axis_of(cut.parameter, cut.unit, cut.scale, cut.values)
-    low, mean, high = ([_clip(value, y_axis) for value in column] for column in (cut.low, cut.mean, cut.high))
+    low, mean, high = list(cut.low), list(cut.mean), list(cut.high)
     series = [*_forbidden(cut, x_axis, places, y_axis), *_belief(cut.scale, places, low, mean, high)]
     series += _measured(explanation, cut)
     here = places[cut.here]
@@ -114,7 +114,3 @@ def _forbidden(cut: Slice, x_axis: Axis, places: list[float], y_axis: Axis) -> l
         name = "" if found else "not allowed"
         found.append(Series(name, [begin, end], [y_axis.high] * 2, GRAY, "area", [y_axis.low] * 2, opacity=0.2))
     return found
-
-
-def _clip(value: float, axis: Axis) -> float:
-    return min(max(value, axis.low), axis.high)

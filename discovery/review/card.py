@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from discovery.space import SearchSpace
     from discovery.store import ProposalRow
 
+MOLECULE = "molecule"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -34,12 +36,14 @@ class Setting:
         value: Its value.
         unit: Its unit; may be empty.
         proposed: The value as proposed, where a person has changed it; else None.
+        kind: Type of the parameter, such as `molecule`.
     """
 
     name: str
     value: object
     unit: str
     proposed: object | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,17 +189,21 @@ def best_outcome(objective: Objective | None, y: np.ndarray) -> float | None:
 
 def value_text(value: Any) -> str:
     """Write a value of a parameter."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _settings(proposal: ProposalRow, spec: CampaignSpec) -> tuple[Setting, ...]:
     units = {parameter.name: getattr(parameter, "unit", "") or "" for parameter in spec.parameters}
+    kinds = {parameter.name: str(parameter.type) for parameter in spec.parameters}
     return tuple(
         Setting(
             name=name,
             value=value,
             unit=units.get(name, ""),
             proposed=proposal.proposed[name] if proposal.proposed[name] != value else None,
+            kind=kinds.get(name, ""),
         )
         for name, value in proposal.configuration.items()
     )

@@ -21,6 +21,10 @@ ACQUIRED = {
     "qlog_ei": "expected improvement of the batch",
     "qlog_nei": "expected improvement of the batch",
     "ucb": "belief's weight",
+    "pareto": "expected growth of the front of trade-offs",
+    "desirability": "expected improvement of the desirability",
+    "match": "expected approach to the target",
+    "hits": "probability of a hit",
 }
 
 

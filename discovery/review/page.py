@@ -6,12 +6,13 @@ The form itself has room for few lines; the page that it links to holds the rest
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from discovery.errors import counted
-from discovery.review.card import value_text
+from discovery.review.card import MOLECULE, value_text
 from discovery.review.card_text import (
     expected_sentence,
     explain_command,
@@ -25,6 +26,8 @@ from discovery.review.reasons import reasons
 if TYPE_CHECKING:
     from discovery.review.card import ProposalCard, Setting
     from discovery.review.explanation import Explanation
+
+N_DRAWN = 24  # cards whose molecules are drawn; an image takes some 20 kB
 
 
 def proposal_label(card: ProposalCard) -> str:
@@ -68,7 +71,10 @@ def review_page(cards: Sequence[ProposalCard], explanations: Mapping[str, Explan
     """
     heading = f"# {counted(len(cards), 'proposal')} of {cards[0].campaign} to be decided"
     known = explanations or {}
-    sections = [_card_section(card, known.get(card.proposal_id)) for card in cards]
+    sections = [
+        _card_section(card, known.get(card.proposal_id), _drawings(card) if i < N_DRAWN else ())
+        for i, card in enumerate(cards)
+    ]
     return "\n\n".join([heading, review_table(cards), *sections])
 
 
@@ -85,12 +91,13 @@ def review_table(cards: Sequence[ProposalCard]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
 
 
-def _card_section(card: ProposalCard, explanation: Explanation | None) -> str:
+def _card_section(card: ProposalCard, explanation: Explanation | None, drawings: Sequence[str]) -> str:
     """Return one card as a section, with the reasons in place of the intent where they are known."""
     intent = card.intent if explanation is None else ""
     paragraphs = [
         f"## {card.proposal_id}",
         _bullets(f"{setting.name}: **{_with_unit(setting)}**" for setting in card.settings),
+        *drawings,
         " ".join(filter(None, (expected_sentence(card), *further_sentences(card), card.argument, intent))),
         "" if explanation is None else _bullets(reasons(explanation)),
         f"Hypotheses (mean ± standard deviation):\n\n{_bullets(hypothesis_lines(card))}",
@@ -100,6 +107,17 @@ def _card_section(card: ProposalCard, explanation: Explanation | None) -> str:
         f"In full, with plots: `{explain_command(card)}`",
     ]
     return "\n\n".join(filter(None, paragraphs))
+
+
+def _drawings(card: ProposalCard) -> list[str]:
+    """Return the structures of molecules as images that are held in the text; none for what cannot be drawn."""
+    molecules = [setting for setting in card.settings if setting.kind == MOLECULE]
+    if not molecules:
+        return []
+    from discovery.space.drawings import draw_molecule  # loads RDKit
+
+    drawn = ((setting.name, draw_molecule(str(setting.value)).encode()) for setting in molecules)
+    return [f"![{name}](data:image/svg+xml;base64,{b64encode(image).decode()})" for name, image in drawn if image]
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ def reasons(explanation: Explanation) -> tuple[str, ...]:
 
 def gain_sentence(explanation: Explanation) -> str:
     """Say how much better the best is expected to become by this experiment alone; empty before any measurement."""
-    gain, best, unit = explanation.gain, explanation.best, _unit(explanation)
+    gain, best, unit, name = explanation.gain, explanation.best, _unit(explanation), explanation.card.outcome
     if gain is None:
         return ""
     if explanation.goal == "hits":
@@ -33,11 +33,13 @@ def gain_sentence(explanation: Explanation) -> str:
     assert best is not None
     if explanation.goal == "match":
         return (
-            f"Expected gain: {gain:.2g}{unit} nearer to what is wanted than the best so far, {best:.3g}{unit}, by this "
-            "experiment alone."
+            f"Expected gain: {gain:.2g}{unit} nearer to what is wanted than the best {name} so far, {best:.3g}{unit}, "
+            "by this experiment alone."
         )
     beyond = "below" if explanation.goal == "minimize" else "above"
-    return f"Expected gain: {gain:.2g}{unit} {beyond} the best so far, {best:.3g}{unit}, by this experiment alone."
+    return (
+        f"Expected gain: {gain:.2g}{unit} {beyond} the best {name} so far, {best:.3g}{unit}, by this experiment alone."
+    )
 
 
 def stance_sentence(explanation: Explanation) -> str:
@@ -87,7 +89,12 @@ def lesson_sentence(explanation: Explanation) -> str:
 def driver_words(explanation: Explanation, driver: Driver) -> str:
     """Return a parameter with its value and unit."""
     units = {setting.name: setting.unit for setting in explanation.card.settings}
-    return f"{driver.parameter} {value_text(driver.value)} {units.get(driver.parameter, '')}".rstrip()
+    return f"{driver.parameter} {short_text(driver.value)} {units.get(driver.parameter, '')}".rstrip()
+
+
+def short_text(value: object) -> str:
+    """Write a value to be compared with others: numbers with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else value_text(value)
 
 
 def _bet(explanation: Explanation) -> str:

@@ -105,9 +105,9 @@ def test_what_is_given_is_not_compared(scene, told, small_spec, space) -> None:
 @pytest.mark.parametrize(
     ("objective", "said"),
     [
-        ({"goal": "maximize"}, "above the best so far"),
-        ({"goal": "minimize"}, "below the best so far"),
-        ({"goal": "match", "target": 40.0}, "nearer to what is wanted than the best so far"),
+        ({"goal": "maximize"}, "above the best yield so far"),
+        ({"goal": "minimize"}, "below the best yield so far"),
+        ({"goal": "match", "target": 40.0}, "nearer to what is wanted than the best yield so far"),
         ({"goal": "hits", "threshold": 60.0}, "It is a hit with"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.review import HypothesisView, Neighbor, ProposalCard, Setting
 from discovery.review.form import KEEP_OTHERS, FormAnswer, read_answer
-from discovery.review.page import edit_example, form_introduction, proposal_label, review_page, review_table
+from discovery.review.page import N_DRAWN, edit_example, form_introduction, proposal_label, review_page, review_table
 
 
 @pytest.fixture
@@ -72,6 +72,15 @@ def test_the_page_holds_what_the_card_says(card: ProposalCard) -> None:
         "- m2: yield 70 %, with temperature 50",
     ):
         assert said in text
+
+
+def test_molecules_are_drawn_on_the_first_cards(card: ProposalCard) -> None:
+    """A molecule stands on the page as its structure; a page of very many proposals stays small."""
+    pytest.importorskip("rdkit")
+    molecular = replace(card, settings=(Setting("smiles", "CCO", "", kind="molecule"), *card.settings))
+    text = review_page([molecular] * (N_DRAWN + 3))
+    assert text.count("![smiles](data:image/svg+xml;base64,") == N_DRAWN
+    assert "data:image" not in review_page([card])
 
 
 def test_the_introduction_says_what_is_asked_and_until_when(card: ProposalCard) -> None:
