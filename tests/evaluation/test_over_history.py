@@ -57,8 +57,7 @@ def test_every_level_of_a_table_becomes_a_campaign(three: CampaignSpec, tmp_path
     table["temperature"] += 273.15
     table.to_csv(tmp_path / "all.csv", index=False)
     data = json.loads(three.model_dump_json(exclude_unset=True))
-    for parameter in data["parameters"]:
-        parameter |= {"unit": "degC"} if parameter["name"] == "temperature" else {}
+    data["parameters"][2]["unit"] = "degC"  # of the temperature
     data["experience"] = {"history": [{"file": "all.csv", "task": "run", "units": {"temperature": "K"}}]}
     spring, summer = history_campaigns(CampaignSpec.from_mapping(data, tmp_path))
     assert (spring.source, summer.source) == ("all.csv [run=spring]", "all.csv [run=summer]")
@@ -140,3 +139,19 @@ def test_one_source_is_not_enough(make_spec: Callable[..., CampaignSpec]) -> Non
     """With a single earlier campaign there is nothing that could be its history."""
     with pytest.raises(ConfigurationError, match="at least two sources"):
         over_history(make_spec(candidates=None), lambda spec, n, part: pytest.fail("nothing to run"))
+
+
+def test_earlier_tables_of_compositions_become_campaigns(
+    make_spec: Callable[..., CampaignSpec], tmp_path: Path
+) -> None:
+    """The rows of each table are the candidates, with the scale that they have, and others' elements stay readable."""
+    pytest.importorskip("mendeleev")
+    alloys = {"one": ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe"], "two": ["Cu0.5Ni0.5", "Cu0.1Ni0.9", "Cu0.9Ni0.1", "Ni"]}
+    for name, formulas in alloys.items():
+        table = pd.DataFrame({"alloy": formulas, "yield": range(len(formulas))})
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    parameters = [{"name": "alloy", "type": "composition"}]
+    spec = make_spec(parameters=parameters, experience={"history": ["one.csv"]}, candidates="two.csv")
+    (one,) = history_campaigns(spec)
+    assert one.n_rows == 3
+    assert SearchSpace.from_spec(one.spec).codecs[0].fractions.names == ("Co", "Fe")
