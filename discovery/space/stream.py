@@ -152,7 +152,7 @@ class StreamedPool:
             self._group(int(group)).iloc[wanted[of_group == group] - self._starts[group]]
             for group in np.unique(of_group)
         ]
-        frame = pd.concat(found).iloc[np.searchsorted(wanted, positions)]
+        frame = pd.concat(found or [self._group(0).iloc[:0]]).iloc[np.searchsorted(wanted, positions)]
         return CandidatePool(frame, self.space.encode(frame), tuple(self.space.keys(frame)), frame.index.to_numpy())
 
     def n_left(self, taken: Collection[str]) -> int:

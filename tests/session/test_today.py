@@ -164,3 +164,22 @@ def test_candidates_without_the_context(open_free, tmp_path, initial):
     assert not campaign.progress().is_finished
     with pytest.raises(NoCandidateError, match="none of 3 meets the constraints at heat = 90"):
         campaign.ask(1, given={"heat": 90})
+
+
+@pytest.mark.parametrize("initial", [0, 2])
+def test_streamed_candidates_are_cut_down_too(make_campaign: Make, make_spec: Callable, monkeypatch, initial) -> None:
+    """Candidates that are read in passes keep to today, to one value per batch and to few changes."""
+    from discovery.space import pool as pool_room
+
+    monkeypatch.setattr(pool_room, "STREAM_ABOVE", 5)
+    rules = [{"type": "batch", "parameters": ["temperature"]}]
+    options = {"name": "log_ei", "batch_size": 2, "changeover": {"catalyst": 1000.0}}
+    budget = {"experiments": 20, "initial": initial}
+    campaign = make_campaign(constraints=rules, acquisition=options, budget=budget, experiment=None)
+    asked = campaign.ask(without={"temperature": "..50"})
+    assert len(asked) >= 1 and asked["temperature"].nunique() == 1
+    assert (asked["temperature"] >= 50).all()
+    assert asked["catalyst"].nunique() == 1 or initial
+    assert campaign.replay(asked["proposal_id"].iloc[-1]).is_equal
+    with pytest.raises(NoCandidateError):
+        campaign.ask(given={"temperature": 77.7})
