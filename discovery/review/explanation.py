@@ -18,6 +18,7 @@ from discovery.review.neighbors import parameter_distances
 from discovery.review.slices import Cutter, PairMap, Slice
 from discovery.review.teaching import Lesson, lesson_of
 from discovery.seeds import rng
+from discovery.space.open_pool import OpenPool
 from discovery.space.stream import StreamedPool
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from discovery.store import ProposalRow
 
 N_TYPICAL = 512  # candidates that a proposal is compared with
+N_STRETCH = 32  # of them that follow each other in a pool that is too large to hold
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def explain(
     """
     objective = scene.foresight.objective
     x = scene.space.encode(_frame(proposal.configuration))[0]
-    typical = typical_rows(scene, proposal.seed)
+    typical = typical_rows(scene, proposal)
     here, drivers = scene.foresight.at(x[None]), _drivers(scene, x, typical, proposal)
     cutter = Cutter(scene.space, scene.foresight, proposal.configuration)
     return Explanation(
@@ -187,14 +189,21 @@ def explain(
     )
 
 
-def typical_rows(scene: Scene, seed: int) -> np.ndarray:
-    """Return what a proposal is compared with: the pool or a part of it, or draws from a free space. Shape `n x d`."""
-    stream = rng(seed, "typical candidates")
-    if scene.pool is None:
+def typical_rows(scene: Scene, proposal: ProposalRow) -> np.ndarray:
+    """Return what a proposal is compared with: the pool or a part of it, or draws from a free space. Shape `n x d`.
+
+    A pool whose context is open is taken at the proposal's. Of a streamed pool stretches are read, from all over it.
+    """
+    stream, pool = rng(proposal.seed, "typical candidates"), scene.pool
+    if pool is None:
         return scene.space.sample(N_TYPICAL, stream)
-    n = len(scene.pool)
-    chosen = np.arange(n) if n <= N_TYPICAL else np.sort(stream.choice(n, N_TYPICAL, replace=False))
-    return (scene.pool.take(chosen) if isinstance(scene.pool, StreamedPool) else scene.pool.at(chosen)).X
+    if isinstance(pool, StreamedPool):
+        starts = stream.integers(max(len(pool) - N_STRETCH, 1), size=N_TYPICAL // N_STRETCH)
+        return pool.take(np.unique(starts[:, None] + np.arange(N_STRETCH))).X
+    pool = pool.placed(scene.space, proposal.configuration) if isinstance(pool, OpenPool) else pool
+    if len(pool) <= N_TYPICAL:
+        return pool.X
+    return pool.X[np.sort(stream.choice(len(pool), N_TYPICAL, replace=False))]
 
 
 def _frame(configuration: dict[str, object]) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def _drawn(molecule: Any, *, is_dark: bool) -> str:
     from rdkit.Chem.Draw import rdMolDraw2D
 
     canvas = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-    options = canvas.drawOptions()
+    options: Any = canvas.drawOptions()
     if is_dark:
         rdMolDraw2D.SetDarkMode(options)
     options.clearBackground = False

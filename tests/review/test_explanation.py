@@ -9,7 +9,7 @@ import torch
 
 from discovery.acquisition.discrimination import information
 from discovery.acquisition.gaussians import Mixture
-from discovery.campaign import Objective
+from discovery.campaign import CampaignSpec, Objective
 from discovery.cycle import Observations, adapt
 from discovery.review import make_card
 from discovery.review.explanation import explain, typical_rows
@@ -17,6 +17,8 @@ from discovery.review.foresight import Foresight
 from discovery.review.page import review_page
 from discovery.review.reasons import reasons
 from discovery.review.teaching import hypothesis_information
+from discovery.space import CandidatePool
+from discovery.space.stream_reading import open_stream
 
 HERE = {"catalyst": "B", "temperature": 70.0, "time": 45.0}
 
@@ -47,10 +49,10 @@ def test_it_is_the_same_again(told) -> None:
     assert told() == told()
 
 
-def test_near_the_best_is_exploiting_and_far_from_all_is_exploring(told, scene, space) -> None:
+def test_near_the_best_is_exploiting_and_far_from_all_is_exploring(told, scene, space, make_proposal) -> None:
     """Beside the best measurement the number is low; where little is known and little expected it is high."""
     best = space.decode(scene.observed.X).iloc[int(np.argmax(scene.observed.y))].to_dict()
-    field = typical_rows(scene, 0)
+    field = typical_rows(scene, make_proposal(HERE))
     seen = scene.foresight.at(field)
     strange = space.decode(field[[int(np.argmax(seen.sd - seen.mean))]]).iloc[0].to_dict()
     near, far = (told(configuration, lesson=False).stance for configuration in (best, strange))
@@ -141,3 +143,17 @@ def test_the_review_page_has_the_short_version(told) -> None:
     text = review_page([found.card], {found.card.proposal_id: found})
     assert all(f"- {sentence}" in text for sentence in reasons(found))
     assert found.card.intent not in text and f"`discovery explain FILE {found.card.proposal_id}`" in text
+
+
+def test_large_pools_are_compared_in_part(scene, space, small_spec, make_proposal, tmp_path) -> None:
+    """Pools in memory and streamed ones give a few hundred of their own rows, the same ones for the same proposal."""
+    frame = space.decode(space.sample(3000, np.random.default_rng(1)))
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    data = small_spec.model_dump(mode="json", exclude_none=True) | {"candidates": "all.csv"}
+    spec = CampaignSpec.from_mapping(data, tmp_path)
+    pools = (CandidatePool.from_spec(spec, space), open_stream(tmp_path / "all.csv", space, "all.csv"))
+    for pool in pools:
+        rows = typical_rows(replace(scene, pool=pool), make_proposal(HERE))
+        assert 400 <= len(rows) <= 512
+        assert set(map(bytes, rows)) <= set(map(bytes, pools[0].X))
+        assert np.array_equal(rows, typical_rows(replace(scene, pool=pool), make_proposal(HERE)))
