@@ -17,13 +17,15 @@ from discovery.acquisition.aim_acquisition import AimAcquisition
 from discovery.acquisition.aims import Aim, acquisition_over
 from discovery.acquisition.continuous import N_POLISHED, N_STARTS, is_near, polish
 from discovery.acquisition.gaussians import latent
-from discovery.acquisition.pool import CHUNK, N_FANTASIZED, Argument, Choice, Search, pick
+from discovery.acquisition.pool import CHUNK, Argument, Choice, Search, pick
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng
 
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
+
+N_IMAGINED = 1024  # pool rows that are scored given what runs, the best ones without: several outcomes are dear
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ def choose_aimed_from_pool(aiming: Aiming, X: Tensor, allowed: np.ndarray, n: in
     rows, d = torch.as_tensor(np.flatnonzero(allowed), device=X.device), X_pending.shape[1]
     pending, choices = X_pending, list[Choice]()
     while len(choices) < n and len(rows):
-        if len(pending) and len(rows) > N_FANTASIZED:
+        if len(pending) and len(rows) > N_IMAGINED:
             plain = _values(aiming.acquisition(pending[:0]), X[rows])
-            rows = rows[plain.topk(N_FANTASIZED).indices.sort().values]
+            rows = rows[plain.topk(N_IMAGINED).indices.sort().values]
         acqf = aiming.acquisition(pending)
         values = _values(acqf, X[rows])
         best = pick(values, aiming.search.seed, len(choices))
