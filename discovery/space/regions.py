@@ -11,12 +11,12 @@ from math import comb
 
 import numpy as np
 
+from discovery.space.lists import REACHABLE, draw_lists
 from discovery.space.polytope import EncodedConstraint, center_of, null_space, reach
 from discovery.space.rows import Limits, Rows
 from discovery.space.system import System
 
 MAX_FACES = 64  # different polytopes that one call walks through
-REACHABLE = 1e-9  # relative: how near a sum must come to its right-hand side
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,8 @@ class Regions:
         """
         k = len(self.of.continuous)
         is_on = self._supports(n, rng)
-        codes, low, high = self._codes(is_on[:, k:], rng), *self._bounds(is_on[:, :k])
+        low, high = self._bounds(is_on[:, :k])
+        codes = draw_lists(self.of, is_on[:, k:], low, high, rng)
         b, e = self._left(codes)
         found = np.flatnonzero(self._is_reachable(low, high, b, e))
         if not len(found):
@@ -197,19 +198,6 @@ class Regions:
             ranks = rng.random((n, size)).argsort(axis=1).argsort(axis=1)
             is_on[:, group.members] &= ranks < n_on[:, None]
         return is_on
-
-    def _codes(self, is_on: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw positions in the lists; counted ones are zero or not, as the supports say. Shape `n x l`."""
-        n, codes = len(is_on), []
-        counted = {int(i) - len(self.of.continuous) for group in self.of.groups for i in group.members}
-        for i, numbers in enumerate(self.of.numbers):
-            if i not in counted:
-                codes.append(rng.integers(len(numbers), size=n))
-                continue
-            others, zero = np.flatnonzero(numbers != 0), int(np.argmin(np.abs(numbers)))
-            drawn = others[rng.integers(len(others), size=n)] if len(others) else np.full(n, zero)
-            codes.append(np.where(is_on[:, i], drawn, zero))
-        return np.array(codes, dtype=np.intp).reshape(len(self.of.listed), n).T
 
     def _bounds(self, is_on: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the lowest and highest shares. Shape `n x k` each."""
