@@ -26,6 +26,7 @@ RESERVED = frozenset(
     | {"cycle", "status", "mean", "sd", "row"}
 )
 NO_TRANSFER = "no_transfer"
+MOST_BLOCKS = 3  # columns of blocks: members are told with every combination of sizes
 
 
 def check(spec: CampaignSpec) -> None:
@@ -58,6 +59,9 @@ def _check_blocks(spec: CampaignSpec) -> None:
     """Refuse block columns that are something else already."""
     suffixes = ("", "_sem", "_pred", "_sd", "_limit", "_reported")
     own = {f"{outcome}{suffix}" for outcome in spec.outcome_names for suffix in suffixes}
+    if len(spec.blocks) > MOST_BLOCKS:
+        text = f"must name {MOST_BLOCKS} columns at most; got {len(spec.blocks)}"
+        raise fault("blocks", text, "Keep those that are thought to differ most.")
     for i, name in enumerate(spec.blocks):
         if name in spec.blocks[:i]:
             raise fault(f"blocks[{i}]", f"must differ from the others; got {name!r} twice", "Remove one.")
