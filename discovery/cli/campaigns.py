@@ -62,7 +62,7 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "objective": ", ".join(f"{objective.goal} {objective.name}" for objective in spec.objectives),
         "n_candidates": None if pool is None else len(pool.keys),
         "simulators": [item.name for item in spec.experience.simulators],
-        "n_history": len(spec.experience.history),
+        "n_history": _n_earlier_tasks(spec),
         "n_history_rows_left_out": n_left_out,
         "history_differences": [] if history is None else history.differences,
         "history_columns_unused": [] if history is None else history.unused,
@@ -75,10 +75,9 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         print_json({"is_valid": True, **facts})
         return
     candidates = "a free space" if pool is None else counted(len(pool.keys), "candidate")
-    n_history = len(spec.experience.history)
     say(
         f"{file} is valid: {facts['objective']} over {counted(len(spec.parameters), 'parameter')} ({candidates}) in "
-        f"{counted(spec.budget.experiments, 'experiment')}, with {counted(n_history, 'earlier task')} and "
+        f"{counted(spec.budget.experiments, 'experiment')}, with {counted(_n_earlier_tasks(spec), 'earlier task')} and "
         f"{counted(len(spec.experience.simulators), 'simulator')} as experience."
     )
     for line in would_change(spec, outlook):
@@ -171,6 +170,15 @@ def _check_inbox(spec: CampaignSpec) -> None:
     store = Store.of(spec)
     if spec.inbox is not None and store.path.is_file():
         check_alone(spec, store)
+
+
+def _n_earlier_tasks(spec: CampaignSpec) -> int:
+    """Return how many earlier tasks are named; a table with a column of tasks names one per level."""
+    if not spec.experience.history:
+        return 0
+    from discovery.tasks.history_files import by_task  # loads torch
+
+    return len(by_task(spec.experience.history, spec))
 
 
 def _check_history(spec: CampaignSpec, space: SearchSpace) -> HistoryTasks | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from discovery.campaign import CampaignSpec
     from discovery.session.campaign import Campaign
 
 STUCK_AFTER = 3  # batches in a row without a result: a person has to look before the next one
@@ -194,8 +195,13 @@ def _failed_since(trials: pd.DataFrame, measured: pd.DataFrame) -> pd.Series:
 
 
 def _is_teaching(campaign: Campaign, progress: CampaignProgress) -> bool:
-    return progress.n_measurements >= MIN_REFINED and len(campaign.spec.experience.history) >= MIN_EARLIER
+    return progress.n_measurements >= MIN_REFINED and _n_earlier(campaign.spec) >= MIN_EARLIER
 
 
 def _has_taught(models: pd.DataFrame, campaign: str) -> bool:
     return any(f"campaign:{campaign}" in json.loads(text) for text in models["task_sources"])
+
+
+def _n_earlier(spec: CampaignSpec) -> int:
+    """Return how many earlier tasks the history may hold; a table with a column of tasks counts as enough."""
+    return sum(MIN_EARLIER if getattr(ref, "task", None) else 1 for ref in spec.experience.history)
