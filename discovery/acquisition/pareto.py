@@ -13,14 +13,13 @@ from typing import ClassVar
 
 import torch
 from botorch.utils.multi_objective.box_decompositions import BoxDecompositionList, FastNondominatedPartitioning
-from botorch.utils.multi_objective.pareto import is_non_dominated
 from torch import Tensor
 
 from discovery.acquisition.gaussians import Mixture, log_difference
 from discovery.acquisition.goals import Score
 
-MARGIN = 0.1  # of an objective's range: how far the inferred reference lies below the worst of the front
-FEW = 3  # fronts of fewer points say little about ranges: all experiments do then
+MARGIN = 0.1  # of an objective's range: how far the inferred reference lies below the worst experiment
+FEW = 5  # experiments below which the belief says what a range is
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def front_boxes(Y: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def infer_reference(Y: Tensor, given: Sequence[float | None], spread: Tensor) -> Tensor:
-    """Return a reference point where the team gave none: just worse than the front.
+    """Return a reference point where the team gave none: just worse than all that is known.
 
     Args:
         Y: Scores of known experiments, as they are believed. Shape `n x m`; `n` may be zero.
@@ -105,16 +104,14 @@ def infer_reference(Y: Tensor, given: Sequence[float | None], spread: Tensor) ->
 
     Source:
         Ishibuchi et al. (2011), Many-objective and many-variable test problems; BoTorch's `infer_reference_point`;
-        departures: a front of fewer than `FEW` points does not set the range, all experiments do and, below them,
-        the belief: else the first good experiment would shut out every trade-off.
+        departures: all experiments set the range, not the front alone, which would shut out the ends of every
+        trade-off (measured in docs/objectives.md); those of fewer than `FEW` do so together with the belief.
     """
     if len(Y) == 0:
         inferred = -spread
     else:
-        front = Y[is_non_dominated(Y)]
-        rows = front if len(front) >= FEW else Y
-        size = rows.amax(0) - rows.amin(0)
-        size = torch.where(size > 0, size, spread) if len(front) >= FEW else torch.maximum(size, spread)
-        inferred = rows.amin(0) - MARGIN * size
+        size = Y.amax(0) - Y.amin(0)
+        size = torch.where(size > 0, size, spread) if len(Y) >= FEW else torch.maximum(size, spread)
+        inferred = Y.amin(0) - MARGIN * size
     chosen = [inferred[k] if value is None else inferred.new_tensor(value) for k, value in enumerate(given)]
     return torch.stack(chosen)

@@ -95,12 +95,12 @@ def test_fantasies_have_fronts_of_their_own(drawn):
     torch.testing.assert_close(Hypervolume(scores, *front_boxes(torch.stack(fronts), reference))(doubled), each)
 
 
-def test_the_reference_is_worse_than_the_front():
-    """It is inferred from the front, or from everything where the front says little; what was given stays."""
+def test_the_reference_is_worse_than_all_that_is_known():
+    """It is inferred from all experiments, from few of them together with the belief; what was given stays."""
     spread = torch.tensor([2.0, 4.0], dtype=T)
-    front = torch.tensor([[0.0, 10.0], [5.0, 5.0], [10.0, 0.0], [-100.0, -100.0]], dtype=T)
-    assert infer_reference(front, [None, None], spread).tolist() == pytest.approx([-1.0, -1.0])
-    assert infer_reference(front, [None, 3.0], spread).tolist() == pytest.approx([-1.0, 3.0])
+    many = torch.tensor([[0.0, 10.0], [5.0, 5.0], [10.0, 0.0], [2.0, 2.0], [-10.0, -30.0]], dtype=T)
+    assert infer_reference(many, [None, None], spread).tolist() == pytest.approx([-12.0, -34.0])
+    assert infer_reference(many, [None, 3.0], spread).tolist() == pytest.approx([-12.0, 3.0])
     few = torch.tensor([[1.0, 1.0], [0.0, -10.0]], dtype=T)
     assert infer_reference(few, [None, None], spread).tolist() == pytest.approx([-0.2, -11.1])
     assert infer_reference(few[:1], [None, None], spread).tolist() == pytest.approx([0.8, 0.6])
