@@ -49,10 +49,13 @@ def read_failures(
     if rows.empty:
         return (), []
     keys = _keys(rows, space)
-    given = {name: ~is_blank(rows[name]) & (rows[name].map(_word) != "pending") for name in spec.outcome_names}
+    given = {
+        name: ~is_blank(rows[name]) & (rows[name].map(_word) != "pending").to_numpy(dtype=bool)
+        for name in spec.outcome_names
+    }
     failures, wrong = [], []
     for at, (number, cells) in enumerate(zip(rows.index.tolist(), rows.to_dict("records"), strict=True)):
-        measured = [name for name in spec.outcome_names if bool(given[name].iloc[at])]
+        measured = [name for name in spec.outcome_names if bool(given[name][at])]
         proposal = _text(cells.get("proposal_id"))
         status = _text(cells[STATUS])
         if measured:

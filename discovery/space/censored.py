@@ -124,6 +124,7 @@ def with_signs(frame: pd.DataFrame, outcomes: Sequence[str], form: str = ".4g") 
     return frame.assign(**{name: _signed(frame[name], frame[f"{name}{SUFFIX}"], form) for name in known})
 
 
-def _signed(values: pd.Series, sides: pd.Series, form: str) -> list[object]:
+def _signed(values: pd.Series, sides: pd.Series, form: str) -> pd.Series:
     pairs = zip(values.tolist(), sides.tolist(), strict=True)
-    return [shown(value, side, form) if side in (BELOW, ABOVE) else value for value, side in pairs]
+    cells = [shown(value, side, form) if side in (BELOW, ABOVE) else value for value, side in pairs]
+    return pd.Series(cells, index=values.index, dtype=object)
