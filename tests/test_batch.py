@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discovery import sequences as room
 from discovery.acquisition.changeover import Changeover
-from discovery.batch import BatchRules, choose_batch, fix_shared
+from discovery.batch import choose_batch, fix_shared
 from discovery.belief.hypotheses import load_hypotheses
 from discovery.cycle import CycleRequest, Observations, run_cycle
 from discovery.errors import NoCandidateError
 from discovery.meta.train import Experience, meta_train_hypotheses
+from discovery.sequences import BatchRules
 from discovery.space import CandidatePool
 
 
@@ -152,6 +154,19 @@ def test_batches_come_in_a_cheap_order(ask, space, pool):
             order = np.arange(5)
             order[[i, j]] = order[[j, i]]
             assert total <= costs.total(np.vstack([pool.X[[7]], X[order]])) + 1e-15
+
+
+def test_large_batches_keep_the_settings_of_their_first(ask, pool, monkeypatch):
+    """What a large batch lacks has settings that are in it already, until there is nothing left with these."""
+    monkeypatch.setattr(room, "MAX_ALONE", 2)
+    rules = BatchRules(changeover={"temperature": 1e-9}, last=pool.X[7])
+    found, _ = ask(6, pool, rules)
+    assert set(values(found, "temperature")) <= {
+        pool.frame["temperature"].iloc[7],
+        *values(ask(2, pool, rules)[0], "temperature"),
+    }
+    every, _ = ask(52, pool, rules)
+    assert len({draft.key for draft in every.drafts}) == 52
 
 
 def test_nothing_left_is_said(ask, pool):

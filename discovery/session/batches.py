@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discovery.batch import BatchRules, choose_batch, fix_shared, ordered
+from discovery.batch import choose_batch, fix_shared
 from discovery.campaign.context import COMPARABLE
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng
+from discovery.sequences import BatchRules, ordered
 from discovery.space import CandidatePool
 from discovery.space.restricted import restrict_candidates, restrict_pool, restrict_space
 
