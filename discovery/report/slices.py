@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 500, 260
 NEAR = 0.35  # distance in the other parameters up to which a measurement is drawn as near
 PAD = 0.03  # of a parameter's range, at both ends: signs at the ends stay whole
-INK, GRAY, WARM = "#3d444d", "#6e7781", "#d55e00"
+INK, GRAY, WARM = "#4b535d", "#6e7781", "#d55e00"
 
 
 def slice_plot(cut: Slice, explanation: Explanation) -> str:
@@ -81,7 +81,7 @@ def _belief(scale: str, x: list[float], low: list[float], mean: list[float], hig
 def _measured(explanation: Explanation, cut: Slice) -> list[Series]:
     """Draw measurements, those that differ little in the other parameters apart from the rest."""
     found: list[Series] = []
-    for is_near, opacity in ((False, 0.4), (True, 0.95)):
+    for is_near, opacity in ((False, 0.45), (True, 1.0)):
         points = [p for p in explanation.points if (elsewhere(p, cut.parameter) <= NEAR) == is_near]
         points = [p for p in points if cut.scale != "listed" or p.configuration[cut.parameter] in cut.values]
         if points:
