@@ -23,6 +23,7 @@ from discovery.belief.belief import Belief
 from discovery.errors import NoCandidateError
 from discovery.seeds import derive, rng
 from discovery.space.neighbors import around, exchanges, is_rough, toward
+from discovery.space.sampling import is_valid
 
 if TYPE_CHECKING:
     from discovery.space.regions import Limits
@@ -65,7 +66,7 @@ def choose_in_space(
     pending = X_pending
     for i in range(n):
         starts = space.sample(N_STARTS, rng(search.seed, "starts", i))
-        free = ~(is_taken(starts) | is_near(starts, pending.cpu().numpy()))
+        free = is_valid(space, starts) & ~(is_taken(starts) | is_near(starts, pending.cpu().numpy()))
         if not free.any() and choices:
             return choices
         if not free.any():
@@ -75,7 +76,7 @@ def choose_in_space(
         values, _ = score(acqf, X, [part.name for part in belief.kept])
         best = polish(acqf, space, X[values.topk(min(N_POLISHED, len(X))).indices], search.seed + i)
         polished = best.cpu().numpy()
-        fresh = ~(is_taken(polished) | is_near(polished, pending.cpu().numpy()))
+        fresh = is_valid(space, polished) & ~(is_taken(polished) | is_near(polished, pending.cpu().numpy()))
         finalists = torch.cat([best[torch.as_tensor(fresh, device=best.device)], X[values.argmax()][None]])
         final, _ = score(acqf, finalists, [part.name for part in belief.kept])
         top = int(final.argmax())

@@ -59,6 +59,10 @@ def some_space(request):
     return build(*SPACES[request.param])
 
 
+FEW = ["alloy", "lists in a sum"]  # by a belief; the others take longer
+REST = [pytest.param(name, marks=pytest.mark.slow) for name in SPACES if name not in FEW]
+
+
 def test_polished_points_are_valid_better_and_repeatable(some_space):
     """From every start the search ends at a valid configuration that is no worse, and the same each time."""
     top = rng(3, "top").random(some_space.n_dims)
@@ -72,9 +76,10 @@ def test_polished_points_are_valid_better_and_repeatable(some_space):
     assert torch.equal(ends, polish(Peak(top), some_space, starts, 5))
 
 
-def test_proposals_are_valid_distinct_and_repeatable(some_space, monkeypatch):
+@pytest.mark.parametrize("name", [*FEW, *REST])
+def test_proposals_are_valid_distinct_and_repeatable(name, monkeypatch):
     """A batch by a belief meets all constraints exactly, has no configuration twice, and repeats by seed."""
-    space = some_space
+    space = build(*SPACES[name])
     monkeypatch.setattr(continuous, "N_STARTS", 128)
     monkeypatch.setattr(continuous, "N_POLISHED", 2)
     X = space.sample(8, rng(1, "measured"))
