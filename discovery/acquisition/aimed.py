@@ -21,6 +21,7 @@ from discovery.acquisition.pool import CHUNK, Argument, Choice, Search, pick
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import NoCandidateError
 from discovery.seeds import rng
+from discovery.space.sampling import is_valid
 
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
@@ -141,7 +142,7 @@ def choose_aimed_in_space(
     pending, choices, seed = X_pending, list[Choice](), aiming.search.seed
     for i in range(n):
         starts = space.sample(N_STARTS, rng(seed, "starts", i))
-        starts = starts[_is_free(starts, pending, is_taken)]
+        starts = starts[is_valid(space, starts) & _is_free(starts, pending, is_taken)]
         if not len(starts):
             if choices:
                 break
@@ -150,7 +151,8 @@ def choose_aimed_in_space(
         acqf = aiming.acquisition(pending)
         values = _values(acqf, X)
         climbed = polish(acqf, space, X[values.topk(min(N_POLISHED, len(X))).indices], seed + i)
-        free = torch.as_tensor(_is_free(climbed.cpu().numpy(), pending, is_taken), device=X.device)
+        ends = climbed.cpu().numpy()
+        free = torch.as_tensor(is_valid(space, ends) & _is_free(ends, pending, is_taken), device=X.device)
         finalists = torch.cat([climbed[free], X[values.argmax()][None]])
         final = _values(acqf, finalists)
         top = int(final.argmax())
