@@ -18,6 +18,7 @@ from discovery.report.grids import Grid
 from discovery.report.style import labeled, number, rank
 from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.compromises import stand, standing_lines
+from discovery.session.doubts import Doubt, doubts
 from discovery.session.forecasting import read_forecasts
 from discovery.session.stopping import ExpectedGain, read_gains
 from discovery.space.censored import with_signs
@@ -44,6 +45,7 @@ class CampaignFrames:
         metrics: Numbers about cycles, forecasts and expected gains among them (`Store.metrics`).
         ended: Why the campaign has ended, in a sentence; empty where it goes on.
         corrections: What was corrected and retracted (`Store.corrections`); empty where nothing was.
+        doubts: Doubtful measurements; empty where there are none.
     """
 
     spec: CampaignSpec
@@ -54,6 +56,7 @@ class CampaignFrames:
     metrics: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["cycle", "name", "value", "detail"]))
     ended: str = ""
     corrections: pd.DataFrame = field(default_factory=pd.DataFrame)
+    doubts: tuple[Doubt, ...] = ()
 
     @classmethod
     def read(cls, spec: CampaignSpec, store: Store) -> CampaignFrames:
@@ -68,6 +71,7 @@ class CampaignFrames:
                 metrics=store.metrics(spec.name),
                 ended=store.campaign(spec.name).reason,
                 corrections=store.corrections(spec.name),
+                doubts=tuple(doubts(store, spec)),
             )
 
     @property

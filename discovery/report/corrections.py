@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from discovery.report.grids import Grid
 from discovery.report.style import number
+from discovery.session.doubts import Doubt
 
 
 def corrections_grid(corrections: pd.DataFrame) -> Grid:
@@ -22,6 +23,20 @@ def corrections_grid(corrections: pd.DataFrame) -> Grid:
             for row in corrections.to_dict("records")
         ),
         n_text=5,
+    )
+
+
+def doubts_grid(doubts: Sequence[Doubt]) -> Grid:
+    """Return measurements that are doubtful, with what had been foretold and how sure the belief is."""
+    return Grid(
+        title="Doubtful measurements",
+        columns=("measurement", "found", "foretold", "probability that it is wild"),
+        rows=tuple(
+            (one.measurement_id, f"{one.outcome} {one.found}", one.foretold or "-", f"{one.probability:.2f}")
+            for one in doubts
+        ),
+        n_text=3,
+        note="They count, a wild value for less. Correct, retract or repeat what is wrong.",
     )
 
 

@@ -13,7 +13,7 @@ from discovery.report import figures
 from discovery.report.calibration import calibration_grid, coverage_figure
 from discovery.report.campaign import CampaignFrames
 from discovery.report.compromises import goal_text, progress_sections
-from discovery.report.corrections import corrections_grid
+from discovery.report.corrections import corrections_grid, doubts_grid
 from discovery.report.forecast import forecast_sections, forecast_sentence, forecasts_grid
 from discovery.report.grids import found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered, stops
@@ -94,6 +94,8 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
         figure = figures.weights_figure(by_name, [int(n) for n in weights.index], "measurements seen")
         text = " ".join(filter(None, [LEDGER_TEXT, stored.experience_words(frames)]))
         sections.append(Section(f"{prefix}Hypotheses", text, figure, stored.ledger_grid(frames)))
+    if frames.doubts:
+        sections.append(Section(f"{prefix}Doubtful measurements", "", grid=doubts_grid(frames.doubts)))
     if len(frames.corrections):
         text = "What was measured wrongly is kept and counts no longer."
         sections.append(Section(f"{prefix}Corrections", text, grid=corrections_grid(frames.corrections)))

@@ -20,7 +20,7 @@ from discovery.report.campaign import (
     experience_words,
     ledger_grid,
 )
-from discovery.report.corrections import corrections_grid
+from discovery.report.corrections import corrections_grid, doubts_grid
 from discovery.report.forecast import forecast_sentence, forecasts_grid
 from discovery.report.grids import Grid, found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered, stops
@@ -101,6 +101,8 @@ def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
     _print(to, " ".join(filter(None, [campaign_headline(frames), frames.ended])))
     if len(frames.measured):
         _print(to, conditions_grid(frames))
+    if frames.doubts:
+        _print(to, doubts_grid(frames.doubts))
     if len(frames.corrections):
         _print(to, corrections_grid(frames.corrections))
     if len(frames.evidence):

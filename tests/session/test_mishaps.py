@@ -10,6 +10,8 @@ import pytest
 from discovery.campaign import CampaignSpec
 from discovery.errors import InputError, StatusError
 from discovery.report.campaign import CampaignFrames, conditions_grid
+from discovery.report.corrections import doubts_grid
+from discovery.report.html import campaign_html
 from discovery.session import Campaign
 from discovery.session.doubts import doubts
 from discovery.session.failures import success_observations
@@ -231,3 +233,16 @@ def test_a_bound_is_shown_as_one_and_reaches_no_target(open_free: Open) -> None:
     assert (progress.best["yield"], progress.best["yield_limit"]) == (60.0, ">")
     grid = conditions_grid(CampaignFrames.read(campaign.spec, campaign.store))
     assert "> 60" in {cell for row in grid.rows for cell in row}
+
+
+def test_the_report_names_what_is_doubtful(open_free: Open, tmp_path: Path) -> None:
+    """A report has a table of doubtful measurements where there are any, and none where there are not."""
+    campaign = open_free()
+    campaign.tell(wild_rows())
+    assert CampaignFrames.read(campaign.spec, campaign.store).doubts == ()
+    campaign.adapt()
+    frames = CampaignFrames.read(campaign.spec, campaign.store)
+    (row,) = doubts_grid(frames.doubts).rows
+    assert row[:2] == ("free-m0008", "yield 4.4")
+    page = campaign_html(frames, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Doubtful measurements" in page
