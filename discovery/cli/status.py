@@ -56,8 +56,10 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     from discovery.session.compromises import standing_lines
     from discovery.session.doubts import doubts
     from discovery.session.proposals import today_of
+    from discovery.session.replicates import replicate_spread
     from discovery.session.stopping import read_gains
 
+    spread = replicate_spread(campaign.measurements(), campaign.spec.objective.name)
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
     fit, gains = judge_experience(evidence, campaign.spec), read_gains(campaign.store.metrics(campaign.name))
@@ -76,6 +78,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "min_gain": campaign.spec.stop.min_gain,
         "n_corrections": len(campaign.corrections()),
         "doubtful": [asdict(doubt) for doubt in doubts(campaign.store, campaign.spec)],
+        "replicates": None if spread is None else asdict(spread),
         "today": today_of(campaign.store.metrics(campaign.name), progress.cycle).sentence(campaign.spec),
         "context": campaign.spec.context_names,
     }
@@ -107,6 +110,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "min_gain": spec.stop.min_gain,
         "n_corrections": 0,
         "doubtful": [],
+        "replicates": None,
         "standing": {},
         "standing_lines": [],
         "today": "",
@@ -118,6 +122,7 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     """Write what `status` says as text."""
     from discovery.report.style import number
     from discovery.session.doubts import Doubt
+    from discovery.session.replicates import ReplicateSpread
 
     unit = f" {facts['unit']}" if facts["unit"] else ""
     lines = [f"{facts['campaign']}: {facts['status']} after {counted(facts['cycle'], 'cycle')}. {facts['reason']}"]
@@ -136,6 +141,8 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
         lines.append(_weights_line(facts))
     if facts["n_corrections"]:
         lines.append(f"{counted(facts['n_corrections'], 'correction')} of measurements: discovery changes {file}")
+    if facts["replicates"]:
+        lines.append(ReplicateSpread(**facts["replicates"]).sentence(facts["outcome"], unit))
     lines += [line for doubt in facts["doubtful"] for line in Doubt(**doubt).sentences(file)]
     lines += facts["experience"]
     if facts["min_gain"] is not None and facts["expected_gain"] is not None and not facts["ended_by"]:
