@@ -8,7 +8,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from discovery.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Series, data_uri, plot, ticks
+from discovery.report.svg import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Series,
+    data_uri,
+    log_ticks,
+    plot,
+    ticks,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 X, Y = Axis("experiment", 0.0, 10.0), Axis("yield (%)", 0.0, 100.0)
@@ -86,3 +99,30 @@ def test_an_image_is_held_in_its_address():
     svg = plot([Series("a", [0, 1], [0, 1], BLUE)], X, Y)
     assert b64decode(data_uri(svg).removeprefix("data:image/svg+xml;base64,")).decode() == svg
     assert re.findall(r"https?://[^\"]+", svg) == ["http://www.w3.org/2000/svg"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (60.0, 600.0, [100.0, 200.0, 500.0]),
+        (1e-6, 1e3, [10.0**k for k in range(-6, 4)]),
+        (2.1, 2.9, [2.2, 2.4, 2.6, 2.8]),
+    ],
+)
+def test_log_ticks_are_round_and_inside(low, high, wanted):
+    """On a log axis 1, 2 and 5 are marked, powers of ten where it is long, and plain ticks where it is short."""
+    assert log_ticks(low, high) == pytest.approx(wanted)
+
+
+def test_equal_ratios_are_equally_far_on_a_log_axis():
+    """The middle of a log axis is the geometric mean of its ends."""
+    axis = Axis("time (s)", 1.0, 100.0, is_log=True)
+    assert [axis.share(value) for value in (1.0, 10.0, 100.0)] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_words_stand_in_the_middle_of_their_place_and_are_cut_where_they_do_not_fit():
+    """Three words share an axis in thirds; a long one ends in an ellipsis, a number never does."""
+    axis = Axis.listed("ligand", ["A", "B", "a very long name"])
+    assert [axis.share(tick) for tick in axis.ticks] == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    assert (axis.text(0, 50), axis.text(2, 50)) == ("A", "a very…")
+    assert Axis("y", 0.0, 1.0).text(0.123456, 5) == "0.1235"
