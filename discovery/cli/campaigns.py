@@ -49,9 +49,11 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
     """
     from discovery.campaign import load_spec
     from discovery.session.changes import Outlook, foresee
+    from discovery.session.costing import check_costs
 
     spec = load_spec(file)
     space, pool, history = check_campaign(spec)
+    check_costs(spec, pool)
     kept = _store_if_any(spec)
     outlook = Outlook(0) if kept is None else foresee(kept, spec, space, pool)
     n_left_out = {} if history is None else history.n_dropped

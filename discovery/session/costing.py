@@ -49,6 +49,21 @@ def costs_of(spec: CampaignSpec, pool: Pool | None, frame: pd.DataFrame, keys: S
     return costs
 
 
+def check_costs(spec: CampaignSpec, pool: object) -> None:
+    """Check what every candidate costs, where costs can be told beforehand.
+
+    Args:
+        spec: The campaign.
+        pool: Its candidates; anything but a pool that is at hand is not looked at.
+
+    Raises:
+        InputError: If a cost is not a number above 0.
+        ConfigurationError: If `cost` is neither a formula of parameters nor a column of the candidates.
+    """
+    if spec.cost is not None and isinstance(pool, CandidatePool):
+        costs_of(spec, pool, pool.frame, pool.keys)
+
+
 def can_cost(spec: CampaignSpec, pool: Pool | None) -> bool:
     """Say whether costs can be told: of a column of the candidates only where these are at hand."""
     if not isinstance(spec.cost, str) or is_column(spec, pool):

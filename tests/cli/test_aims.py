@@ -55,3 +55,12 @@ def test_backtest_compares_by_hypervolume(cli, file):
     refused = cli(*words, "cold_gp")
     assert refused.code == 1 and "cold_gp must have one score" in refused.err
     assert cli("backtest", file, "--over-history").code == 1
+
+
+@pytest.mark.parametrize(("cost", "said"), [("price", "must use known names; got 'price'"), ("a - 2", "above 0")])
+def test_validate_refuses_costs_that_are_none(cli, file, cost, said):
+    """A column that the candidates lack, and a formula that gives no price, are refused before anything is proposed."""
+    spec = yaml.safe_load(file.read_text()) | {"cost": cost}
+    file.write_text(yaml.safe_dump(spec))
+    answer = cli("validate", file)
+    assert answer.code == 1 and said in answer.err
