@@ -1,4 +1,4 @@
-"""A campaign over mixtures or compositions goes the whole way: ask, tell, ask again, the same each time."""
+"""A campaign over mixtures, compositions or split history goes the whole way: tell, then ask."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ def asked(folder, data, rows):
 
 
 def test_mixtures_are_proposed_within_their_constraints(tmp_path):
-    """Four metals, three at most, each at least a tenth: exact in every proposal, distinct, and the same again."""
+    """Four metals, three at most, each at least a tenth: exact in every proposal, and no two the same."""
     pytest.importorskip("mendeleev")
     data = {"parameters": [{**ALLOY, "min_fraction": 0.1, "elements": True}]}
     rows = pd.DataFrame(np.eye(4), columns=METALS).assign(y=[3.0, 5.0, 4.0, 1.0])
@@ -39,7 +39,6 @@ def test_mixtures_are_proposed_within_their_constraints(tmp_path):
     assert ((amounts > 0).sum(axis=1) <= 3).all()
     assert ((amounts == 0) | (amounts >= 0.1 * (1 - 1e-9))).all()
     assert len(np.unique(amounts.round(9), axis=0)) == 3
-    np.testing.assert_array_equal(amounts, asked(tmp_path / "two", data, rows)[METALS].to_numpy(dtype=float))
 
 
 def test_compositions_are_proposed_from_the_candidates(tmp_path):
