@@ -95,10 +95,13 @@ def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, Pool | None, Histor
     Raises:
         DiscoveryError: If one of them is missing or wrong.
     """
+    from discovery.seeds import rng
     from discovery.space import CandidatePool, SearchSpace
 
     space = SearchSpace.from_spec(spec)
     pool = CandidatePool.from_spec(spec, space)
+    if pool is None and space.constraints:
+        space.sample(1, rng(spec.seed, "validate"))  # refuses constraints that leave nothing to propose
     _check_makers(spec, space)
     _check_inbox(spec)
     return space, pool, _check_history(spec, space)
