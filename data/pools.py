@@ -87,7 +87,9 @@ def make(folder: Path, n_rows: int, suffix: str) -> Path:
     rng = np.random.default_rng(0)
     for k in range(3):
         task = _rows(150, rng)
-        task.assign(**{"yield": _worth(task, 0.05 * k) + rng.normal(0, 2, 150)}).to_csv(folder / f"task_{k}.csv")
+        task.assign(**{"yield": _worth(task, 0.05 * k) + rng.normal(0, 2, 150)}).to_csv(
+            folder / f"task_{k}.csv", index=False
+        )
     path = folder / f"candidates.{suffix}"
     if suffix == "csv":
         for start in range(0, n_rows, CHUNK):

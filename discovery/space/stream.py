@@ -146,6 +146,8 @@ class StreamedPool:
         Args:
             positions: Positions, from 0. Shape `k`.
         """
+        if not len(positions):
+            return self.take(np.array([0])).at(positions)
         wanted = np.unique(positions)
         of_group = np.searchsorted(self._starts, wanted, side="right") - 1
         found = [

@@ -63,11 +63,11 @@ def test_plates_from_a_product_are_valid_distinct_and_repeatable(product, produc
     def is_taken(X):
         return np.array([tuple(row) in measured for row in X.tolist()])
 
-    once, again = (choose_batch_in_space([product_belief] * 48, product, search, none, is_taken) for _ in range(2))
+    once, again = (choose_batch_in_space([product_belief] * 16, product, search, none, is_taken) for _ in range(2))
     X = torch.stack([choice.x for choice in once]).numpy()
     assert product.is_feasible(product.decode(X)).all()
     assert np.allclose(product.encode(product.decode(X)), X)
-    assert len({key for key in product.keys(product.decode(X))}) == 48
+    assert len({key for key in product.keys(product.decode(X))}) == 16
     assert not is_taken(X).any() and all(choice.index == -1 for choice in once)
     assert np.array_equal(X, torch.stack([choice.x for choice in again]).numpy())
 

@@ -106,3 +106,15 @@ def test_a_pool_whose_rows_are_all_taken_is_refused(hypotheses, pools, surface):
     seen = observed(space, surface, 10)
     with pytest.raises(NoCandidateError, match="none is left"):
         run_cycle(space, streamed, hypotheses, seen, CycleRequest(n=2, pending_keys=whole.keys))
+
+
+def test_a_pool_with_nothing_to_be_had_today_is_refused(hypotheses, pools, surface):
+    """Where availability leaves no candidate, that is said as in memory; where it leaves some, only they come."""
+    space, streamed, _ = pools
+    seen = observed(space, surface, 10)
+    nothing = streamed.restricted(lambda frame: np.zeros(len(frame), dtype=bool))
+    with pytest.raises(NoCandidateError, match="none is left"):
+        run_cycle(space, nothing, hypotheses, seen, CycleRequest(n=2))
+    cold = streamed.restricted(lambda frame: (frame["temperature"] < 40).to_numpy())
+    drafts = run_cycle(space, cold, hypotheses, seen, CycleRequest(n=5)).drafts
+    assert len({draft.key for draft in drafts}) == 5 and all(d.configuration["temperature"] < 40 for d in drafts)
