@@ -65,6 +65,15 @@ def test_the_improvement_is_that_of_the_mixtures(drawn, best):
     assert torch.isfinite(slope).all() and bool((slope.sum(1) > 0).all())
 
 
+def test_members_are_credited_with_what_their_samples_gain(drawn):
+    """The derivatives by the log weights of an outcome's members are their shares: positive, and one in all."""
+    (a, _), (b, _) = drawn(8), drawn(9)
+    weight = a.log_weight.clone().requires_grad_(True)
+    value = Desirability(_ramps(), torch.tensor(0.4, dtype=T))({"a": Mixture(a.mean, a.sd, weight), "b": b})[0]
+    shares = torch.autograd.grad(value, weight)[0]
+    assert float(shares.min()) >= 0 and float(shares.sum()) == pytest.approx(1.0)
+
+
 def test_one_linear_ramp_is_expected_improvement():
     """Well inside a ramp the closed form of one outcome comes out."""
     at = Mixture(torch.zeros(1, 1, dtype=T), torch.full((1, 1), 0.1, dtype=T), torch.zeros(1, dtype=T))
