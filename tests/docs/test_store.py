@@ -63,7 +63,7 @@ def test_metrics_are_those_that_are_written():
 
     meaning = dict((column, text) for column, _, text in COLUMN.findall(SECTIONS["metrics"]))["name"]
     written = {proposing.ASKED, proposing.SECONDS, models.IN_USE, learning.ALARM}
-    written |= {stopping.GAIN, forecasting.FORECAST, doubts.DOUBTFUL}
+    written |= {stopping.GAIN, forecasting.FORECAST, doubts.DOUBTFUL, learning.OTHER_BELIEF}
     assert set(re.findall(r"`(\w+)`", meaning)) == written
 
 
