@@ -105,7 +105,7 @@ def measure(folder: Path, batch: int, device: str) -> Cost:
     """Open the campaign of a folder, tell it measurements, and ask it once; in this process."""
     from discovery.session import Campaign
 
-    (folder / "lab.duckdb").unlink(missing_ok=True)
+    (folder / "discovery.duckdb").unlink(missing_ok=True)
     clock = [time.perf_counter()]
     campaign = Campaign.open(folder / "campaign.yaml", device=device)
     clock.append(time.perf_counter())
