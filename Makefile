@@ -12,7 +12,7 @@ install: $(STAMP)  ## a virtual environment with the project in it
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,excel]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,materials,excel]'
 	@touch $@
 
 demo: $(STAMP)   ## a real campaign end to end; TASK=<aryl halide> picks another substrate
@@ -22,7 +22,7 @@ test: $(STAMP)   ## the fast tier
 	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-slow: $(STAMP) slow-packages  ## servers, browser, PostgreSQL, Ray, kill loops, benches, the wheel away from the checkout
-	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,excel,bench,dask,ray,slow]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,molecules,materials,excel,bench,dask,ray,slow]'
 	$(BIN)/python -m pytest -m 'slow and alone'
 	$(BIN)/python -m pytest -m 'slow and not alone' -n 2 --dist loadfile
 

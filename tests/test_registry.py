@@ -89,7 +89,11 @@ def test_tables(kind):
     [
         ("learner", "meta_gb", r"The learner must be one of .*meta_gp.*; got 'meta_gb'. Did you mean 'meta_gp'"),
         ("acquisition", "log_e", r"Did you mean 'log_ei'"),
-        ("adaptor", "table", r"kind of component must be one of acquisition, adapter, descriptors, learner; got 'adaptor'"),
+        (
+            "adaptor",
+            "table",
+            r"kind of component must be one of acquisition, adapter, descriptors, learner; got 'adaptor'",
+        ),
     ],
 )
 def test_unknown_choices(kind, name, message):
