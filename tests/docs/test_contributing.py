@@ -34,9 +34,9 @@ def oven(doc_blocks, tmp_path, monkeypatch):
     group, point = re.findall(r'entry-points\."([\w.]+)"\]\noven = "(.+)"', doc_blocks("contributing.md", "toml")[0])[0]
     (info / "entry_points.txt").write_text(f"[{group}]\noven = {point}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    registry._entry_points.cache_clear()
+    registry._points.cache_clear()
     yield registry.simulator("oven", widest=0.5)
-    registry._entry_points.cache_clear()
+    registry._points.cache_clear()
     sys.modules.pop("oven", None)
 
 
