@@ -39,7 +39,7 @@ from discovery.standing import is_compromise, signed
 if TYPE_CHECKING:
     from discovery.acquisition.pool import Choice
     from discovery.belief.belief import Hypothesis
-    from discovery.campaign import CampaignSpec
+    from discovery.campaign import CampaignSpec, Objective
     from discovery.space import Pool, SearchSpace
 
 Known = Mapping[str, Sequence["Hypothesis"]]
@@ -100,14 +100,18 @@ def aim_of(spec: CampaignSpec) -> Aim:
             threshold=objective.threshold,
             above=objective.above,
             weight=objective.weight,
-            span=objective.desirability
-            or (spec.outcome(objective.name).range if spec.combine == "desirability" else None),
+            span=objective.desirability or (_range(spec, objective) if spec.combine == "desirability" else None),
             reference=objective.reference,
         )
         for objective in spec.objectives
     ]
     limits = tuple(Limit(dict(one.coefficients), one.relation, one.rhs) for one in spec.outcome_constraints)
     return Aim(tuple(wants), limits, spec.combine, spec.acquisition.discrimination)
+
+
+def _range(spec: CampaignSpec, objective: Objective) -> tuple[float, float] | None:
+    """Return the outcomes that stand in for a ramp: the range of the outcome; hits are steep instead."""
+    return None if objective.goal == "hits" else spec.outcome(objective.name).range
 
 
 def adapt_all(known: Known, results: Results) -> Beliefs:

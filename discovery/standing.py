@@ -113,7 +113,9 @@ def desirabilities(spec: CampaignSpec, outcomes: Outcomes) -> np.ndarray:
 
 
 def _desirability(spec: CampaignSpec, objective: Objective, y: np.ndarray) -> np.ndarray:
-    """Return the desirability of one outcome, from 0 to 1. Shape `n`."""
+    """Return the desirability of one outcome, from 0 to 1; hits without a ramp are 1 or 0. Shape `n`."""
+    if objective.goal == "hits" and objective.desirability is None:
+        return signed(objective, y)
     low, high = ramp(spec, objective)
     if objective.goal == "match":
         inner = objective.window or (objective.target, objective.target)
@@ -121,7 +123,8 @@ def _desirability(spec: CampaignSpec, objective: Objective, y: np.ndarray) -> np
         rise = _share(y, low, float(inner[0] or 0.0))
         return np.minimum(rise, _share(-y, -high, -float(inner[1] or 0.0)))
     share = _share(np.asarray(y, dtype=float), low, high)
-    return 1 - share if objective.goal == "minimize" else share
+    is_falling = objective.goal == "minimize" or (objective.goal == "hits" and not objective.above)
+    return 1 - share if is_falling else share
 
 
 def _share(y: np.ndarray, low: float, high: float) -> np.ndarray:

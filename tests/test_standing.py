@@ -43,6 +43,22 @@ def test_every_goal_has_a_score(objective, wanted):
     np.testing.assert_allclose(found, [*wanted, np.nan])
 
 
+@pytest.mark.parametrize(
+    ("hits", "wanted"),
+    [
+        ({"threshold": 4}, [0.0, 1.0]),
+        ({"threshold": 4, "desirability": [0, 8]}, [0.125, 0.5]),
+        ({"threshold": 4, "above": False, "desirability": [0, 8]}, [0.875, 0.5]),
+    ],
+)
+def test_hits_are_part_of_a_desirability(hits, wanted):
+    """A hit counts whole or not at all, unless a ramp says otherwise, which falls where hits lie below."""
+    both = [{"name": "y", "goal": "hits", **hits}, {"name": "z", "desirability": [0, 1]}]
+    spec = build(objectives=both, combine="desirability")
+    outcomes = {"y": np.array([1.0, 4.0]), "z": np.ones(2)}
+    np.testing.assert_allclose(desirabilities(spec, outcomes) ** 2, wanted)
+
+
 def test_a_front_holds_what_nothing_beats():
     """Ties stay, beaten and unmeasured rows go, and so do those that are not allowed."""
     values = np.array([[1, 3], [2, 2], [2, 2], [1, 2], [3, np.nan], [9, 9]], dtype=float)
