@@ -90,7 +90,9 @@ def test_a_sheet_that_is_filled_in_comes_back(tmp_path_factory, suffix, is_plate
     )
     wanted = dict(zip(sheet.rows["proposal_id"], results, strict=True))
     assert back["yield"].tolist() == [wanted[proposal_id] for proposal_id in back["proposal_id"]]
-    assert set(checked.extra) == {"run_order", "status", "note"} | ({"plate", "well", "control"} if is_plated else set())
+    assert set(checked.extra) == {"run_order", "status", "note"} | (
+        {"plate", "well", "control"} if is_plated else set()
+    )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
