@@ -20,6 +20,7 @@ SLOW = ("simulator", "baybe", "baybe_transfer", "ax", "random_forest")
 NAMES = [
     pytest.param(SIMULATED if name == "simulator" else name, marks=pytest.mark.slow) if name in SLOW else name
     for name in METHODS
+    if name != "cold_nehvi"  # it takes several objectives, whose replays are held by `test_aimed_backtest`
 ]
 
 

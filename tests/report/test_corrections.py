@@ -15,9 +15,11 @@ ROW = {
     "configuration_before": '{"heat": 40.0}',
     "outcomes_before": '{"yield": 18.5}',
     "sems_before": "{}",
+    "limits_before": "{}",
     "configuration": '{"heat": 40.0}',
     "outcomes": '{"yield": 81.5}',
     "sems": '{"yield": 2.0}',
+    "limits": "{}",
 }
 GONE = ROW | {"measurement_id": "lab-m0003-r1", "corrected_id": "lab-m0003", "is_retracted": True, "reason": "spilled"}
 

@@ -217,12 +217,15 @@ def test_a_target_that_is_reached_already_ends_it(running: Campaign, edit: Open)
 
 
 def test_an_outcome_that_comes_later(running: Campaign, edit: Open) -> None:
-    """Rows from before do not have it; from then on it must be measured."""
+    """Rows from before do not have it and may be given it; from then on it must be measured."""
     more = edit(outcomes=[{"name": "yield", "range": [0, 100]}, {"name": "purity"}])
     assert "4 of 4 measurements lack it." in effects(more)
     with pytest.raises(InputError, match="purity"):
         more.tell(ROWS)
-    more.tell(ROWS.assign(purity=99.0).head(1))
+    report = more.tell(ROWS.assign(purity=99.0).head(1))
+    assert (report.n_added, report.n_completed, len(more.observations().y)) == (0, 1, 4)
+    assert more.measurements()["purity"].tolist()[0] == 99.0
+    more.tell(ROWS.assign(purity=98.0).tail(1).assign(**{"yield": 91.0}))
     assert len(more.observations().y) == 5
 
 
