@@ -177,9 +177,7 @@ class Measurements(StorePart):
             )
         outcomes = columns.outcomes
         sems = widen(rows, "sems", outcomes, suffix="_sem").astype("float64").dropna(axis="columns", how="all")
-        sides = (
-            widen(rows, "limits", outcomes, suffix=SUFFIX).astype(object).dropna(axis="columns", how="all")
-        )
+        sides = widen(rows, "limits", outcomes, suffix=SUFFIX).astype(object).dropna(axis="columns", how="all")
         return pd.concat(
             [
                 rows[["measurement_id", "position", "key"]],
