@@ -218,6 +218,6 @@ def hypervolumes(spec: CampaignSpec, outcomes: Outcomes, reference: np.ndarray) 
     for row, may in zip(values, allowed, strict=True):
         if may and not np.isnan(row).any() and not (kept >= row).all(1).any():
             kept = np.vstack([kept[~(row >= kept).all(1)], row])
-            volume = hypervolume(kept, reference)
+            volume = max(volume, hypervolume(kept, reference))  # rounding must not let it fall
         found.append(volume)
     return np.array(found)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,11 @@ from discovery.settings import set_threads
 from discovery.space import SearchSpace
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task
+
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile(
+    "repeatable"
+)  # what passes once passes again; --hypothesis-profile default searches on
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -99,7 +99,9 @@ def test_a_value_must_fill_the_batch(space, pool):
     assert fix_shared(few, ["temperature"], 99, {few.keys[5]}).sum() == 56
 
 
-@pytest.mark.parametrize(("shared", "n"), [(("temperature",), 3), (("catalyst", "time"), 2)])
+@pytest.mark.parametrize(
+    ("shared", "n"), [pytest.param(("temperature",), 3, marks=pytest.mark.slow), (("catalyst", "time"), 2)]
+)
 def test_a_batch_in_a_space_shares_its_value(ask, space, shared, n):
     """In a free space too: one value, valid configurations that differ from each other."""
     found, _ = ask(n, None, BatchRules(shared=shared))

@@ -72,6 +72,7 @@ def test_plates_from_a_product_are_valid_distinct_and_repeatable(product, produc
     assert np.array_equal(X, torch.stack([choice.x for choice in again]).numpy())
 
 
+@pytest.mark.slow
 def test_the_best_of_a_product_is_better_than_what_chance_finds(product, product_belief):
     """Exchanges of single values lead to configurations that thousands of random ones do not have."""
     search, none = Search("log_ei", 1.0, 0), torch.zeros(0, product.n_dims, dtype=torch.float64)

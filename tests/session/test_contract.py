@@ -93,16 +93,15 @@ def asked(kind: str, constraint: str, wish: str, n: int, folder: Any) -> pd.Data
 
 
 QUICK = [
-    ("continuous", "none", "pareto", 2),
     ("log", "linear", "hits", 1),
-    ("mixed", "batch", "match", 3),
-    ("mixed", "nonlinear", "maximize", 2),
+    ("product", "nonlinear", "pareto", 2),
     ("product", "cardinality", "constrained", 3),
 ]
 PAIRS = [
     *((kind, constraint, "maximize", 3) for kind, constraint in product(PARAMETERS, CONSTRAINTS)),
     *((kind, "linear", wish, 2) for kind, wish in product(PARAMETERS, list(WISHES)[1:])),
     *(("mixed", constraint, wish, 1) for constraint, wish in product(CONSTRAINTS, list(WISHES)[1:])),
+    *((kind, "none", "pareto", 2) for kind in PARAMETERS),
     *(("product", "batch", wish, 8) for wish in list(WISHES)[1:]),
 ]
 CASES = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in PAIRS)]

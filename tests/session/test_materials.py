@@ -54,6 +54,7 @@ def test_compositions_are_proposed_from_the_candidates(tmp_path):
     assert set(found["alloy"]) < {"Fe0.3Co0.7", "Fe0.5Ni0.5", "Co0.8Ni0.2", "Mn0.5Fe0.5"}
 
 
+@pytest.mark.slow
 def test_a_task_of_history_is_learned_once_whatever_its_unit(tmp_path):
     """A table of several tasks in other units trains the hypothesis that plain tables in own units train."""
     heat = np.linspace(0, 100, 8)
