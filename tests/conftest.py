@@ -19,10 +19,9 @@ from discovery.space import SearchSpace
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task
 
+# What passes once passes again; `pytest --hypothesis-profile default` searches on.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
-hypothesis.settings.load_profile(
-    "repeatable"
-)  # what passes once passes again; --hypothesis-profile default searches on
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True, scope="session")
