@@ -7,21 +7,20 @@ says. Formulas beyond the candidates, from history or results nobody proposed, l
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, CompositionParameter
 from discovery.errors import ConfigurationError
-from discovery.space.cells import CellFault, column_of, faults_where, is_blank, refuse
+from discovery.space.cells import CellFault, faults_where, is_blank
 from discovery.space.codecs import Kind, Part
-from discovery.space.descriptors import read_table
 from discovery.space.elemental import PROPERTIES, weighted_means
 from discovery.space.formulas import fractions_of, read_formula
+from discovery.space.listed_text import ListedText
 
 FEATURES = (*(f"mean {name}" for name in PROPERTIES), *(f"spread of {name}" for name in PROPERTIES))
 """What a composition's properties are; the scale of each campaign says which of them vary."""
@@ -80,7 +79,7 @@ def decorrelated(values: np.ndarray, kept: np.ndarray, most_alike: float) -> lis
 
 
 @dataclass(frozen=True)
-class CompositionCodec:
+class CompositionCodec(ListedText):
     """A composition, chosen from a list of candidates.
 
     Attributes:
@@ -89,6 +88,8 @@ class CompositionCodec:
         properties: Means and spreads of elemental properties that vary over the candidates.
         source: File of the candidates; the scales hold what the encoding takes from it.
     """
+
+    plural: ClassVar[str] = "Formulas"
 
     name: str
     fractions: Scale
@@ -134,45 +135,6 @@ class CompositionCodec:
         n = len(distinct)
         return np.hstack([self.fractions(fractions, n), self.properties(properties, n)])[numbers]
 
-    def decode(self, X: np.ndarray) -> np.ndarray:
-        """Return the formulas of the nearest candidates. Shape `n`.
-
-        Raises:
-            ConfigurationError: If there are no candidates.
-        """
-        table = self._coordinates
-        squares = np.einsum("kd,kd->k", table, table)
-        return self.candidates[np.argmin(squares - 2.0 * (X @ table.T), axis=1)]
-
-    def column(self, canonical: np.ndarray) -> np.ndarray:
-        """Return the canonical formulas themselves."""
-        return canonical
-
-    def texts(self, canonical: np.ndarray) -> np.ndarray:
-        """Return canonical formulas in quotes."""
-        return np.array([json.dumps(formula) for formula in canonical], dtype=object)
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw candidates uniformly. Shape `n`."""
-        return self.candidates[rng.integers(len(self.candidates), size=n)]
-
-    @cached_property
-    def candidates(self) -> np.ndarray:
-        """Canonical formulas of the candidates, each once. Shape `k`.
-
-        Raises:
-            ConfigurationError: If the space was made without candidates.
-            InputError: If a cell is no formula.
-        """
-        if self.source is None:
-            raise ConfigurationError(f"Formulas of {self.name!r} must be listed in candidates to be found; got none.")
-        return _candidates(self.name, self.source)
-
-    @cached_property
-    def _coordinates(self) -> np.ndarray:
-        """Coordinates of the candidates. Shape `k x n_dims`."""
-        return self.encode(self.candidates)
-
 
 def composition_codec(parameter: CompositionParameter, spec: CampaignSpec) -> CompositionCodec:
     """Return the codec of a composition, scaled over the candidates.
@@ -186,7 +148,8 @@ def composition_codec(parameter: CompositionParameter, spec: CampaignSpec) -> Co
             f"Formulas of {parameter.name!r} must be listed in a file.", "Name it: `candidates: FILE.csv`."
         )
     source = spec.resolve(spec.candidates)
-    formulas = _candidates(parameter.name, source)
+    empty = Scale((), (), ())
+    formulas = CompositionCodec(parameter.name, empty, empty, source).candidates
     fractions, properties = _columns([str(formula) for formula in formulas])
     elements = tuple(sorted(fractions))
     codec = CompositionCodec(
@@ -201,14 +164,6 @@ def composition_codec(parameter: CompositionParameter, spec: CampaignSpec) -> Co
             "Add candidates, or leave the parameter out.",
         )
     return codec
-
-
-def _candidates(name: str, source: Path) -> np.ndarray:
-    """Return the canonical formulas in a table, each once. Shape `k`."""
-    empty = Scale((), (), ())
-    formulas, faults = CompositionCodec(name, empty, empty).read(column_of(read_table(source), name, str(source)))
-    refuse(faults, str(source))
-    return pd.unique(formulas)
 
 
 def _columns(formulas: list[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

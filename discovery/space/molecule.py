@@ -7,26 +7,25 @@ finding the nearest candidate.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, MoleculeParameter
-from discovery.errors import ConfigurationError, InputError
-from discovery.space.cells import CellFault, column_of, faults_where, is_blank, refuse
+from discovery.errors import InputError
+from discovery.space.cells import CellFault, faults_where, is_blank
 from discovery.space.codecs import Kind, Part
 from discovery.space.descriptor_table import N_DESCRIPTORS
-from discovery.space.descriptors import read_table
 from discovery.space.fingerprints import FINGERPRINTS, FRAGMENTS, VERSION
+from discovery.space.listed_text import ListedText
 from discovery.space.molecule_library import read_molecules
 
 
 @dataclass(frozen=True)
-class MoleculeCodec:
+class MoleculeCodec(ListedText):
     """A molecule, chosen from a list of candidates.
 
     Attributes:
@@ -35,6 +34,8 @@ class MoleculeCodec:
         has_descriptors: Whether descriptors follow.
         source: File of the candidates; no part of the identity of the encoding.
     """
+
+    plural: ClassVar[str] = "Molecules"
 
     name: str
     fingerprint: str = "mixed"
@@ -88,47 +89,6 @@ class MoleculeCodec:
         if self.has_descriptors and molecules:
             X[:, start:] = [molecule.descriptors for molecule in molecules]
         return X[numbers]
-
-    def decode(self, X: np.ndarray) -> np.ndarray:
-        """Return the canonical SMILES of the nearest candidates. Shape `n`.
-
-        Raises:
-            ConfigurationError: If there are no candidates.
-        """
-        table = self._coordinates
-        squares = np.einsum("kd,kd->k", table, table)
-        return self.candidates[np.argmin(squares - 2.0 * (X @ table.T), axis=1)]
-
-    def column(self, canonical: np.ndarray) -> np.ndarray:
-        """Return the canonical SMILES themselves."""
-        return canonical
-
-    def texts(self, canonical: np.ndarray) -> np.ndarray:
-        """Return canonical SMILES in quotes."""
-        return np.array([json.dumps(smiles) for smiles in canonical], dtype=object)
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw candidates uniformly. Shape `n`."""
-        return self.candidates[rng.integers(len(self.candidates), size=n)]
-
-    @cached_property
-    def candidates(self) -> np.ndarray:
-        """Canonical SMILES of the candidates, each once. Shape `k`.
-
-        Raises:
-            ConfigurationError: If the space was made without candidates.
-            InputError: If a cell is no SMILES.
-        """
-        if self.source is None:
-            raise ConfigurationError(f"Molecules of {self.name!r} must be listed in candidates to be found; got none.")
-        smiles, faults = self.read(column_of(read_table(self.source), self.name, str(self.source)))
-        refuse(faults, str(self.source))
-        return pd.unique(smiles)
-
-    @cached_property
-    def _coordinates(self) -> np.ndarray:
-        """Coordinates of the candidates. Shape `k x n_dims`."""
-        return self.encode(self.candidates)
 
 
 def molecule_codec(parameter: MoleculeParameter, spec: CampaignSpec) -> MoleculeCodec:
