@@ -58,6 +58,14 @@ def test_a_campaign_with_a_plug_in_of_every_kind(campaign):
     assert campaign.replay(campaign.proposals()["proposal_id"].iloc[-1]).is_equal
 
 
+def test_another_learner_is_trained_anew(campaign, tmp_path):
+    """A checkpoint of one learner does not stand in for another under the same name of a hypothesis."""
+    assert type(campaign.hypotheses()[1].learner).__name__ == "AdditiveGP"
+    file = tmp_path / "campaign.yaml"
+    file.write_text(file.read_text().replace("learner: additive_gp", "learner: meta_gp"))
+    assert type(Campaign.open(file, device="cpu").hypotheses()[1].learner).__name__ == "MetaGP"
+
+
 @pytest.mark.usefixtures("installed")
 def test_what_is_installed_is_listed_with_its_package():
     """People see what a plug-in added, and where it comes from."""
@@ -94,16 +102,40 @@ def test_descriptors_that_do_not_know_a_category_say_so(tmp_path):
         Campaign.open(tmp_path / "campaign.yaml", device="cpu")
 
 
-def test_a_plug_in_cannot_take_our_names(tmp_path, monkeypatch):
-    """Two things under one name would be chosen by chance; the later one is refused."""
-    info = tmp_path / "thief-2.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thief\nVersion: 2.0\n")
-    (info / "entry_points.txt").write_text("[discovery.acquisitions]\nlog_ei = thief:f\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    registry._points.cache_clear()
-    try:
-        with pytest.raises(ConfigurationError, match=r"a name of its own; got 'log_ei' of thief 2\.0"):
-            registry.table("acquisition")
-    finally:
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that installs a package `other 2.0` with one module and one entry point."""
+
+    def installed(group: str, point: str, module: str = "") -> None:
+        info = tmp_path / "other-2.0.dist-info"
+        info.mkdir()
+        (tmp_path / "other.py").write_text(module)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{point}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
         registry._points.cache_clear()
+
+    yield installed
+    registry._points.cache_clear()
+    sys.modules.pop("other", None)
+
+
+def test_a_plug_in_cannot_take_our_names(install):
+    """Two things under one name would be chosen by chance; the later one is refused."""
+    install("discovery.acquisitions", "log_ei = other:f")
+    with pytest.raises(ConfigurationError, match=r"a name of its own; got 'log_ei' of other 2\.0"):
+        registry.table("acquisition")
+
+
+def test_descriptors_have_a_row_for_every_category(install, tmp_path):
+    """A table that is too short would give categories the numbers of others."""
+    install(
+        "discovery.descriptors", "short = other:f", "import pandas as pd\nf = lambda values: pd.DataFrame({'a': [1]})"
+    )
+    spec = {
+        "name": "short",
+        "parameters": [{"name": "x", "type": "categorical", "values": ["a", "b"], "descriptors": "plugin:short"}],
+        "objectives": [{"name": "y"}],
+    }
+    with pytest.raises(ConfigurationError, match="plugin:short must give a DataFrame with 2 rows"):
+        Campaign.open(CampaignSpec.from_mapping(spec, tmp_path), device="cpu")
