@@ -10,7 +10,9 @@ import pytest
 from discovery import registry
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError
+from discovery.meta.train import Experience
 from discovery.session import Campaign
+from discovery.tasks.history import HistoryDistribution
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "plugin"
 
@@ -64,6 +66,15 @@ def test_another_learner_is_trained_anew(campaign, tmp_path):
     file = tmp_path / "campaign.yaml"
     file.write_text(file.read_text().replace("learner: additive_gp", "learner: meta_gp"))
     assert type(Campaign.open(file, device="cpu").hypotheses()[1].learner).__name__ == "MetaGP"
+
+
+def test_a_hypothesis_of_ones_own_learns_from_history_where_there_is_any(related):
+    """What the learner is given to train on: the earlier tasks, or nothing."""
+    found = Experience(tuple(related)).distribution("mine", "additive_gp")
+    assert isinstance(found, HistoryDistribution) and len(found.tasks) == len(related)
+    assert Experience().distribution("mine", "additive_gp") is None
+    with pytest.raises(ConfigurationError, match="must name experience that the campaign has"):
+        Experience().distribution("history", "additive_gp")
 
 
 @pytest.mark.usefixtures("installed")
