@@ -145,7 +145,6 @@ def test_earlier_tables_of_compositions_become_campaigns(
     make_spec: Callable[..., CampaignSpec], tmp_path: Path
 ) -> None:
     """The rows of each table are the candidates, with the scale that they have, and others' elements stay readable."""
-    pytest.importorskip("mendeleev")
     alloys = {"one": ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe"], "two": ["Cu0.5Ni0.5", "Cu0.1Ni0.9", "Cu0.9Ni0.1", "Ni"]}
     for name, formulas in alloys.items():
         table = pd.DataFrame({"alloy": formulas, "yield": range(len(formulas))})

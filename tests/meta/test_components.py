@@ -205,7 +205,6 @@ def test_a_space_without_components_has_none_to_evaluate():
 
 def test_columns_of_a_composition_are_two_blocks_that_no_warp_bends(tmp_path):
     """Fractions and properties have a lengthscale each, scaled by their width; the network sees no number in them."""
-    pytest.importorskip("mendeleev")
     formulas = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Fe0.2Co0.3Ni0.5"]
     pd.DataFrame({"alloy": formulas, "x": 0.5}).to_csv(tmp_path / "pool.csv", index=False)
     parameters = [{"name": "alloy", "type": "composition"}, {"name": "x", **NUMBER}]

@@ -136,7 +136,6 @@ def test_the_page_needs_no_network_and_no_script(spec: CampaignSpec, tmp_path: P
 
 def test_molecules_are_drawn(spec: CampaignSpec, tmp_path: Path) -> None:
     """The structures of the proposal and of its neighbors are drawn, with what was measured and how alike they are."""
-    pytest.importorskip("rdkit")
     settings = (Setting("smiles", "CCO", "", kind="molecule"), CARD.settings[1])
     near = Neighbor("lab-m0003", 64.0, 0.4, {"smiles": "CCN"}, {"smiles": 0.6})
     found = replace(FOUND, card=replace(CARD, settings=settings, neighbors=(near,)), slices=(), maps=())

@@ -55,7 +55,6 @@ def test_tanimoto_is_common_over_either() -> None:
 
 def test_molecules_are_as_far_as_they_are_unlike(tmp_path) -> None:
     """A molecule is 0 from itself however it is written, nearer to a look-alike than to another, never beyond 1."""
-    pytest.importorskip("rdkit")
     rows = [{"smiles": s, "heat": 0.0} for s in ("OCC", "CCCO", "c1ccccc1Cl")]
     pd.DataFrame(rows).to_csv(tmp_path / "all.csv", index=False)
     space = space_of([{"name": "smiles", "type": "molecule"}, PARAMETERS[1]], tmp_path, candidates="all.csv")

@@ -76,7 +76,6 @@ def test_the_page_holds_what_the_card_says(card: ProposalCard) -> None:
 
 def test_molecules_are_drawn_on_the_first_cards(card: ProposalCard) -> None:
     """A molecule stands on the page as its structure; a page of very many proposals stays small."""
-    pytest.importorskip("rdkit")
     molecular = replace(card, settings=(Setting("smiles", "CCO", "", kind="molecule"), *card.settings))
     text = review_page([molecular] * (N_DRAWN + 3))
     assert text.count("![smiles](data:image/svg+xml;base64,") == N_DRAWN

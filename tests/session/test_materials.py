@@ -30,7 +30,6 @@ def asked(folder, data, rows):
 
 def test_mixtures_are_proposed_within_their_constraints(tmp_path):
     """Four metals, three at most, each at least a tenth: exact in every proposal, and no two the same."""
-    pytest.importorskip("mendeleev")
     data = {"parameters": [{**ALLOY, "min_fraction": 0.1, "elements": True}]}
     rows = pd.DataFrame(np.eye(4), columns=METALS).assign(y=[3.0, 5.0, 4.0, 1.0])
     found = asked(tmp_path / "one", data, rows)
@@ -43,7 +42,6 @@ def test_mixtures_are_proposed_within_their_constraints(tmp_path):
 
 def test_compositions_are_proposed_from_the_candidates(tmp_path):
     """A result under another way of writing is the candidate's; the rest is proposed once each, in canonical form."""
-    pytest.importorskip("mendeleev")
     (tmp_path / "one").mkdir()
     formulas = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Ni0.2Co0.8", "Mn0.5Fe0.5"]
     pd.DataFrame({"alloy": formulas}).to_csv(tmp_path / "one" / "pool.csv", index=False)

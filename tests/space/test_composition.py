@@ -12,8 +12,6 @@ from discovery.space import CandidatePool, SearchSpace, composition
 from discovery.space.elemental import PROPERTIES, SYMBOLS, elemental_table, weighted_means
 from discovery.tasks import read_history
 
-pytest.importorskip("mendeleev")
-
 MASSES = {"H": 1.008, "Li": 6.94, "O": 15.999, "Fe": 55.845, "Co": 58.933, "Ni": 58.693, "Cu": 63.546}  # IUPAC 2021
 FORMULAS = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Fe0.2Co0.3Ni0.5", "Cu0.1Fe0.9", "Ni"]
 

@@ -2,10 +2,6 @@
 
 from xml.etree import ElementTree
 
-import pytest
-
-pytest.importorskip("rdkit")
-
 from discovery.space.drawings import draw_molecule
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -93,7 +93,6 @@ def test_a_pool_keeps_what_is_a_mixture(tmp_path):
 
 def test_elements_bring_their_properties(tmp_path):
     """Ingredients named by element, also in a pattern, need no file; similar elements are nearer."""
-    pytest.importorskip("mendeleev")
     alloy = {"type": "mixture", "name": "alloy", "ingredients": ["Fe_load", "Co_load", "La_load"], "elements": True}
     space = SearchSpace.from_spec(campaign(tmp_path, alloy))
     rows = pd.DataFrame(np.eye(3), columns=alloy["ingredients"]).assign(temperature=0.0)

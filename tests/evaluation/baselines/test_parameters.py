@@ -71,7 +71,6 @@ def test_compositions_are_the_numbers_that_they_are_compared_by(
     make_spec: Callable[..., CampaignSpec], tmp_path: Path
 ) -> None:
     """Others see every fraction and property of a formula as a number of its own."""
-    pytest.importorskip("mendeleev")
     formulas = ["Fe0.7Co0.3", "Fe0.3Co0.7", "Fe0.5Ni0.5", "Fe0.2Co0.3Ni0.5"]
     pd.DataFrame({"alloy": formulas, "yield": [10.0, 20.0, 30.0, 40.0]}).to_csv(tmp_path / "alloys.csv", index=False)
     parameters = [{"name": "alloy", "type": "composition"}]
