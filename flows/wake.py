@@ -58,3 +58,19 @@ def wake(
     except ObjectNotFound:
         return False
     return True
+
+
+def is_deployed(campaign: str) -> bool:
+    """Say whether a campaign has a deployment that goes on with it; False where no server is named or it is away."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return False
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_deployment_by_name(f"{CAMPAIGN}/{deployment_name(campaign)}")
+    except (ObjectNotFound, httpx.HTTPError):
+        return False
+    return True

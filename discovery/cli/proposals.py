@@ -142,11 +142,11 @@ def review(
             for proposal_id in waiting if one.proposal_id == ALL else [one.proposal_id]:
                 campaign.decide(proposal_id, one.verb, who, why, dict(one.values) if one.values else None)
         decided = campaign.decisions(named)
-    _tell_prefect(campaign)
+    is_deployed = _tell_prefect(campaign)
     if as_json:
         print_json(_plain_decisions(campaign, decided))
     else:
-        _show_decided(campaign, decided, file)
+        _show_decided(campaign, decided, file, is_deployed=is_deployed)
 
 
 def _plain_decisions(campaign: Campaign, decided: Sequence[Decision]) -> list[dict[str, object]]:
@@ -154,31 +154,40 @@ def _plain_decisions(campaign: Campaign, decided: Sequence[Decision]) -> list[di
     return [{**asdict(one), "status": str(campaign.store.proposal(one.proposal_id).status)} for one in decided]
 
 
-def _show_decided(campaign: Campaign, decided: Sequence[Decision], file: Path) -> None:
-    """Say what was decided just now, and what comes next."""
+def _show_decided(campaign: Campaign, decided: Sequence[Decision], file: Path, *, is_deployed: bool) -> None:
+    """Say what was decided just now, and what comes next: a deployed campaign goes on by itself."""
     for one in decided:
         say(f"{one.proposal_id} is {campaign.store.proposal(one.proposal_id).status}.")
     left = len(campaign.waiting())
     if left:
         say(f"{counted(left, 'proposal')} to be decided.")
     else:
-        progress = campaign.progress()
-        go = f" Go on: {go_on(file, campaign.spec.experiment is None, progress.n_open)}"
+        progress, is_manual = campaign.progress(), campaign.spec.experiment is None
+        go = f" Go on: {go_on(file, is_manual, progress.n_open)}"
+        if is_deployed:
+            needs_results = f" once results are there: {go_on(file, is_manual, progress.n_open)}"
+            go = f" The deployment goes on by itself{needs_results if is_manual and progress.n_open else '.'}"
         say("No proposal waits." + (f" {progress.reason}" if progress.is_finished else go))
 
 
-def _tell_prefect(campaign: Campaign) -> None:
-    """Tell a server what was decided, where one is named: the deployed campaign goes on, and open forms are closed."""
+def _tell_prefect(campaign: Campaign) -> bool:
+    """Tell a server what was decided, where one is named: open forms are closed, and a deployed campaign is woken.
+
+    Returns:
+        Whether the campaign is deployed there, so that nobody has to go on with it.
+    """
     if not os.environ.get("PREFECT_API_URL"):
-        return
+        return False
     from flows.runtime import prefect_runtime
 
     with prefect_runtime(campaign.store.path.parent):
         from flows.events import tell_events
         from flows.forms import close_forms
+        from flows.wake import is_deployed
 
         tell_events(campaign.store)
         close_forms(campaign)
+        return is_deployed(campaign.name)
 
 
 def replay(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from discovery.cli.proposals import _show_decided
+from discovery.session import Campaign
 from discovery.store import Store
 
 
@@ -70,6 +72,23 @@ def test_all_may_be_approved(cli, file, ids, folder):
     answer = cli("review", file, "--approve", "all", "--reviewer", "Ada", "--json")
     assert [row["reviewer"] for row in answer.json] == ["Ada", "Ada"]
     assert statuses(folder) == dict.fromkeys(ids, "APPROVED")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "said"),
+    [
+        ({}, "The deployment goes on by itself."),
+        ({"experiment": None}, "The deployment goes on by itself once results are there: discovery ingest"),
+    ],
+)
+def test_a_deployed_campaign_goes_on_by_itself(cli, write, capsys, experiment, said):
+    """After the last decision nobody is sent to `discovery run` where a deployment has been woken."""
+    file = write(**experiment)
+    cli("propose", file)
+    cli("review", file, "--approve", "all")
+    _show_decided(Campaign.open(file), (), file, is_deployed=True)
+    out = capsys.readouterr().out
+    assert said in out and "discovery run" not in out
 
 
 def test_a_rejection_keeps_its_reason(cli, file, ids, folder):

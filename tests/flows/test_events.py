@@ -18,6 +18,7 @@ from discovery.session.leases import lease_name
 from discovery.store import Store
 from discovery.store.leases import process_owner
 from flows.events import tell_events, wanted
+from flows.wake import is_deployed
 
 
 @dataclass
@@ -105,6 +106,13 @@ def test_each_deployment_is_woken_once(store, listener):
     """Two results of one campaign wake it once; a review wakes its form; a deployment that is not there is no error."""
     tell_events(store)
     assert sorted(listener.asked) == ["/api/deployments/name/campaign/lab", "/api/deployments/name/decide/other"]
+
+
+def test_what_was_never_deployed_goes_on_by_no_deployment(listener, monkeypatch):
+    """A campaign without a deployment does not go on by itself, whether there is a server or none."""
+    assert not is_deployed("lab/1") and listener.asked == ["/api/deployments/name/campaign/lab-1"]
+    monkeypatch.delenv("PREFECT_API_URL")
+    assert not is_deployed("lab/1") and len(listener.asked) == 1
 
 
 def test_a_run_does_not_wake_itself(store, listener):
