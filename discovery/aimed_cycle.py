@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from discovery.acquisition.aimed import Aiming, choose_aimed_from_pool, choose_aimed_in_space
+from discovery.acquisition.aimed import Aiming, choose_aimed_from_pool, choose_aimed_in_space, who_aims
+from discovery.acquisition.aimed_batches import choose_aimed_batch, choose_aimed_batch_in_space, is_large_aimed
 from discovery.acquisition.aims import Aim, Limit, Want
 from discovery.acquisition.continuous import is_near
-from discovery.acquisition.insurance import is_insured
 from discovery.acquisition.pool import Search
 from discovery.acquisition.streamed import Wanted, featured_by, survivors
 from discovery.belief.beliefs import Beliefs
@@ -174,7 +174,7 @@ def _choose(
     taken = _taken(results, request)
     pending = np.zeros((0, arena.space.n_dims)) if request.pending_X is None else request.pending_X
     X_pending = torch.as_tensor(pending, dtype=torch.float64, device=aiming.beliefs.device)
-    turns = [_is_doubted(aiming, results.n + len(pending) + i) for i in range(request.n)]
+    turns = who_aims(aiming, results.n + len(pending), request.n)
     allowed = None
     if isinstance(arena.pool, CandidatePool):
         allowed = np.array([key not in taken for key in arena.pool.keys], dtype=bool) & ~_is_dear(arena, arena.pool.X)
@@ -188,9 +188,14 @@ def _choose(
         named = np.array([key in taken for key in arena.space.keys(arena.space.decode(rows))], dtype=bool)
         return named | is_near(rows, measured) | _is_dear(arena, rows)
 
+    if is_large_aimed(request.n, turns):
+        if X is not None and allowed is not None:
+            return _affordable(arena, choose_aimed_batch(turns, X, allowed, X_pending))
+        return _affordable(arena, choose_aimed_batch_in_space(turns, arena.space, X_pending, is_taken))
     choices: list[Choice] = []
-    for is_doubted, stretch in groupby(turns):
-        own, n = replace(aiming, beliefs=aiming.beliefs.doubting()) if is_doubted else aiming, len(list(stretch))
+    for _, stretch in groupby(turns, key=id):
+        own, *others = stretch
+        n = 1 + len(others)
         try:
             if X is not None and allowed is not None:
                 found = choose_aimed_from_pool(own, X, allowed, n, X_pending)
@@ -219,15 +224,6 @@ def _affordable(arena: Arena, choices: list[Choice]) -> list[Choice]:
         return choices
     costs = arena.aim.log_cost(torch.stack([choice.x.cpu() for choice in choices])).exp()
     return choices[: max(1, int((costs.cumsum(0) <= arena.cost_left * (1 + 1e-9)).sum()))]
-
-
-def _is_doubted(aiming: Aiming, position: int) -> bool:
-    """Say whether an experiment is chosen as if there were no experience, because that of some outcome is unproved.
-
-    Where only information counts none is: who trusts no experience has no hypotheses to tell apart.
-    """
-    is_for_gain = aiming.aim.discrimination < 1
-    return is_for_gain and any(is_insured(belief, position) for belief in aiming.beliefs.of.values())
 
 
 def _drafts(arena: Arena, aiming: Aiming, choices: Sequence[Choice], results: Results) -> tuple[ProposalDraft, ...]:

@@ -6,7 +6,7 @@ and is averaged over them. Next in the tour: `discovery.cycle`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,11 +104,10 @@ class AimAcquisition(AcquisitionFunction):
         knob = self.serving.aim.discrimination
         parts = [(1 - knob, self._value_shares(x[None]))] if knob < 1 else []
         parts += [(knob, {name: part[0] for name, part in self._nats(x[None]).items()})] if knob > 0 else []
+        names = {name: [part.name for part in kept] for name, kept in self.serving.outcomes.items()}
         for factor, by_outcome in parts:
-            total = torch.cat(list(by_outcome.values())).sum().clamp_min(1e-300)
-            for outcome, values in by_outcome.items():
-                for bank, share in zip(self.serving.outcomes[outcome], (values / total).tolist(), strict=True):
-                    shares[bank.name] = shares.get(bank.name, 0.0) + factor * share
+            for name, share in added_up(by_outcome, names).items():
+                shares[name] = shares.get(name, 0.0) + factor * share
         overall = sum(shares.values())
         return {name: share / overall for name, share in shares.items()} if overall > 0 else self._standing()
 
@@ -118,17 +117,10 @@ class AimAcquisition(AcquisitionFunction):
 
     def _value_shares(self, rows: Tensor) -> dict[str, Tensor]:
         """Every outcome's hypotheses' shares in the value of one row; each outcome's sum to one. Shape `k` each."""
-        leaves = {name: weight.detach().clone().requires_grad_(True) for name, weight in self.weights.items()}
-        with torch.enable_grad():
-            value = self._log_value(rows.detach(), leaves).sum()
-        slopes = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
-        shares = {}
-        for (name, kept), slope in zip(self.serving.outcomes.items(), slopes, strict=True):
-            moved = self.weights[name].exp() if slope is None or self.serving.value.is_linear else slope
-            sizes = [part.log_weight.shape[-1] for part in kept]
-            split = torch.stack([part.sum().clamp_min(0.0) for part in moved.split(sizes, dim=-1)])
-            shares[name] = torch.nan_to_num(split / split.sum())
-        return shares
+        sizes = {name: [part.log_weight.shape[-1] for part in kept] for name, kept in self.serving.outcomes.items()}
+        if self.serving.value.is_linear:
+            return {name: _split(weight.exp(), sizes[name]) for name, weight in self.weights.items()}
+        return shares_of(lambda weights: self._log_value(rows.detach(), weights), self.weights, sizes)
 
     def _at(self, rows: Tensor, weights: Weights) -> dict[str, Mixture]:
         return {
@@ -140,10 +132,8 @@ class AimAcquisition(AcquisitionFunction):
         return rows if kept is self.main else rows[:, : self.main[0].bank.n_dims]
 
     def _log_value(self, rows: Tensor, weights: Weights) -> Tensor:
-        at = self._at(rows, weights)
-        value, held = self.serving.value(at), log_feasible(self.serving.limits, at)
-        both = value if held is None else value + held
-        return log_mean(both) if self.serving.log_share is None else log_weighted_mean(both, self.serving.log_share)
+        serving = self.serving
+        return log_worth(serving.value, serving.limits, serving.log_share, self._at(rows, weights))
 
     def _nats(self, rows: Tensor) -> dict[str, Tensor]:
         """Every outcome's hypotheses' parts of the information, averaged over fantasies. Shape `n x k` each."""
@@ -153,6 +143,59 @@ class AimAcquisition(AcquisitionFunction):
             part = information(noisy(kept, self._own(kept, rows), self.weights[name]), sizes)
             nats[name] = part if part.ndim == 2 else part.mean(0)
         return nats
+
+
+def log_worth(value: Value, limits: Sequence[Limit], log_share: Tensor | None, at: Mapping[str, Mixture]) -> Tensor:
+    """Return the logarithm of what configurations are worth that must keep to limits, averaged over fantasies.
+
+    Args:
+        value: What improvement is worth.
+        limits: The limits that the value does not account for itself.
+        log_share: Log shares of fantasies, shape `f`; None where all count alike.
+        at: What is believed of every outcome at `n` configurations.
+
+    Returns:
+        Shape `n`.
+    """
+    worth, held = value(at), log_feasible(limits, at)
+    both = worth if held is None else worth + held
+    return log_mean(both) if log_share is None else log_weighted_mean(both, log_share)
+
+
+def shares_of(
+    log_value: Callable[[Weights], Tensor], weights: Weights, sizes: Mapping[str, Sequence[int]]
+) -> dict[str, Tensor]:
+    """Return every outcome's hypotheses' shares in a value; each outcome's sum to one.
+
+    Args:
+        log_value: The logarithm of the value, given log weights of the members.
+        weights: Log weights of every outcome's members. Shape `[f x] H`.
+        sizes: Number of members of each hypothesis, by outcome. Length `k`.
+
+    Returns:
+        Shape `k` each.
+    """
+    leaves = {name: weight.detach().clone().requires_grad_(True) for name, weight in weights.items()}
+    with torch.enable_grad():
+        value = log_value(leaves).sum()
+    slopes = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+    told = zip(weights, slopes, strict=True)
+    return {name: _split(weights[name].exp() if slope is None else slope, sizes[name]) for name, slope in told}
+
+
+def _split(moved: Tensor, sizes: Sequence[int]) -> Tensor:
+    split = torch.stack([part.sum().clamp_min(0.0) for part in moved.split(list(sizes), dim=-1)])
+    return torch.nan_to_num(split / split.sum())
+
+
+def added_up(by_outcome: Mapping[str, Tensor], names: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Add up the shares of hypotheses over outcomes, as parts of one. Shape `k` each; names by outcome."""
+    shares: dict[str, float] = {}
+    total = torch.cat(list(by_outcome.values())).sum().clamp_min(1e-300)
+    for outcome, values in by_outcome.items():
+        for name, share in zip(names[outcome], (values / total).tolist(), strict=True):
+            shares[name] = shares.get(name, 0.0) + share
+    return shares
 
 
 def serve(aim: Aim, beliefs: Beliefs, search: Search, X_pending: Tensor) -> AimAcquisition:
@@ -173,7 +216,7 @@ def serve(aim: Aim, beliefs: Beliefs, search: Search, X_pending: Tensor) -> AimA
         now = Known.of(outcomes, torch.cat([X, X_pending]), aim.limits)
     value, limits = value_of(aim, known, now, search.seed)
     feasible = None if beliefs.feasible is None else tuple(beliefs.feasible.kept)
-    log_share = _share(value, limits, now, len(X_pending)) if value.is_success and len(X_pending) else None
+    log_share = share_of(value, limits, now, len(X_pending))
     return AimAcquisition(Serving(aim, outcomes, value, limits, feasible, log_share))
 
 
@@ -181,8 +224,10 @@ def _imagined(kept: tuple[KeptBank, ...], X: Tensor, seed: int, outcome: str) ->
     return fantasize(kept, X, torch_generator(seed, "fantasies", outcome), sign=1.0).kept
 
 
-def _share(value: Value, limits: tuple[Limit, ...], now: Known, n_pending: int) -> Tensor:
-    """Weigh fantasies by how probable it is that nothing under way succeeds. Shape `f`."""
+def share_of(value: Value, limits: tuple[Limit, ...], now: Known, n_pending: int) -> Tensor | None:
+    """Weigh fantasies by how probable it is that nothing under way succeeds, where success counts. Shape `f`."""
+    if not value.is_success or not n_pending:
+        return None
     held = log_feasible(limits, now.at)
     success = value(now.at) if held is None else value(now.at) + held
     return log_share_failed(success[:, -n_pending:])

@@ -6,7 +6,7 @@ Each choice is made given the ones before it, in a finite pool or in a space. Ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from discovery.acquisition.aim_acquisition import AimAcquisition
 from discovery.acquisition.aims import Aim, acquisition_over
 from discovery.acquisition.continuous import N_POLISHED, N_STARTS, is_near, polish
 from discovery.acquisition.gaussians import latent
+from discovery.acquisition.insurance import is_insured
 from discovery.acquisition.pool import CHUNK, Argument, Choice, Search, pick
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import NoCandidateError
@@ -85,6 +86,28 @@ class Aiming:
         names = [part.name for part in self.beliefs.first.kept]
         found: dict[str, float] = told(x) if callable(told) else Argument(acqf, x[None], names)(0)
         return found
+
+
+def who_aims(aiming: Aiming, before: int, n: int) -> list[Aiming]:
+    """Return who chooses each of `n` experiments; the same object for the same beliefs.
+
+    Args:
+        aiming: What decides.
+        before: Number of experiments chosen before, measured or not.
+        n: Number of experiments.
+    """
+    doubted = [_is_doubted(aiming, before + i) for i in range(n)]
+    doubting = replace(aiming, beliefs=aiming.beliefs.doubting()) if any(doubted) else aiming
+    return [doubting if is_doubted else aiming for is_doubted in doubted]
+
+
+def _is_doubted(aiming: Aiming, position: int) -> bool:
+    """Say whether an experiment is chosen as if there were no experience, because that of some outcome is unproved.
+
+    Where only information counts none is: who trusts no experience has no hypotheses to tell apart.
+    """
+    is_for_gain = aiming.aim.discrimination < 1
+    return is_for_gain and any(is_insured(belief, position) for belief in aiming.beliefs.of.values())
 
 
 def choose_aimed_from_pool(aiming: Aiming, X: Tensor, allowed: np.ndarray, n: int, X_pending: Tensor) -> list[Choice]:

@@ -159,5 +159,10 @@ def _screened(
 def n_candidates(turns: Sequence[Belief], n_pending: int) -> int:
     """Return how many rows a batch is chosen from: as many as memory allows, some thousand."""
     n_experiments = len(turns) + n_pending + int(turns[0].kept[0].bank.X.shape[-2])
-    n_members = sum(map(members, distinct(turns)))
-    return max(PER_CHOICE * len(turns), min(N_FANTASIZED, MOST_NUMBERS // (n_members * n_experiments)))
+    return n_affordable(distinct(turns), len(turns), n_experiments)
+
+
+def n_affordable(beliefs: Sequence[Belief], n: int, n_experiments: int) -> int:
+    """Return how many rows a batch of `n` is chosen from, under beliefs that hold so many experiments in the end."""
+    n_members = sum(map(members, beliefs))
+    return max(PER_CHOICE * n, min(N_FANTASIZED, MOST_NUMBERS // (n_members * n_experiments)))

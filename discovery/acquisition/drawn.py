@@ -7,7 +7,7 @@ same way: valid configurations by chance, the best of them moved uphill, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,15 +53,50 @@ def choose_batch_in_space(
     Raises:
         NoCandidateError: If sampling finds no configuration that is not taken.
     """
-    drawn = space.sample(n_candidates(turns, len(X_pending)), rng(search.seed, "plate"))
-    better = [_improved(belief, space, search, drawn, X_pending) for belief in distinct(turns)]
+    functions = [acquisition_for(belief, search, X_pending[:0]) for belief in distinct(turns)]
+    drawing = Drawing(functions, n_candidates(turns, len(X_pending)), search.seed)
+    rows = free_rows(space, drawing, X_pending, is_taken)
+    choices = choose_batch(turns, rows, np.ones(len(rows), dtype=bool), search, X_pending)
+    return [replace(choice, index=-1) for choice in choices]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How candidates are found where none are listed.
+
+    Attributes:
+        functions: Acquisition functions with nothing under way, one for each who chooses; what is drawn is improved by
+            each of them.
+        n: Number of configurations drawn.
+        seed: Seed of what is drawn.
+    """
+
+    functions: Sequence[torch.nn.Module]
+    n: int
+    seed: int
+
+
+def free_rows(
+    space: SearchSpace, drawing: Drawing, X_pending: Tensor, is_taken: Callable[[np.ndarray], np.ndarray]
+) -> Tensor:
+    """Return valid configurations from which a batch may be chosen, the improved ones first. Shape `N x d`.
+
+    Args:
+        space: The space, with its constraints.
+        drawing: How they are found.
+        X_pending: Configurations that run already. Shape `p x d`.
+        is_taken: Says which encoded rows (`N x d`) may not come again.
+
+    Raises:
+        NoCandidateError: If sampling finds no configuration that is not taken.
+    """
+    drawn = space.sample(drawing.n, rng(drawing.seed, "plate"))
+    better = [_improved(acqf, space, drawn, drawing.seed, X_pending) for acqf in drawing.functions]
     X = apart(np.vstack([*better, drawn]))
     X = X[~(is_taken(X) | is_near(X, X_pending.cpu().numpy()))]
     if not len(X):
         raise NoCandidateError("No configuration is left that was not measured; sampling found only known ones.")
-    rows = torch.as_tensor(X, dtype=torch.float64, device=X_pending.device)
-    choices = choose_batch(turns, rows, np.ones(len(X), dtype=bool), search, X_pending)
-    return [replace(choice, index=-1) for choice in choices]
+    return torch.as_tensor(X, dtype=torch.float64, device=X_pending.device)
 
 
 def apart(X: np.ndarray) -> np.ndarray:
@@ -70,13 +105,12 @@ def apart(X: np.ndarray) -> np.ndarray:
     return np.delete(X, np.unique(pairs.max(axis=1)), axis=0) if len(pairs) else X
 
 
-def _improved(belief: Belief, space: SearchSpace, search: Search, drawn: np.ndarray, X_pending: Tensor) -> np.ndarray:
-    """Return the best of what was drawn, moved uphill under a belief, and what is near. Shape `m x d`."""
-    acqf = acquisition_for(belief, search, X_pending[:0])
-    X = torch.as_tensor(drawn, dtype=torch.float64, device=X_pending.device)
-    values, _ = score(acqf, X, [part.name for part in belief.kept])
-    tops = polish(acqf, space, X[values.topk(min(N_IMPROVED, len(X))).indices], search.seed).cpu().numpy()
-    generator = rng(search.seed, "near")
+def _improved(acqf: torch.nn.Module, space: SearchSpace, drawn: np.ndarray, seed: int, like: Tensor) -> np.ndarray:
+    """Return the best of what was drawn, moved uphill, and what is near. Shape `m x d`."""
+    X = torch.as_tensor(drawn).to(like)
+    values, _ = score(acqf, X, ())
+    tops = polish(acqf, space, X[values.topk(min(N_IMPROVED, len(X))).indices], seed).cpu().numpy()
+    generator = rng(seed, "near")
     near = [found for top in tops for found in (exchanges(space, top), around(space, top, N_AROUND, generator))]
     near = [space.encode(space.decode(found)) for found in near if len(found)]
     return np.vstack([tops, *near])

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from discovery.acquisition.gaussians import Mixture
 from discovery.acquisition.mixture import UCB_LEVEL, at_given, in_unit, mixture_quantile, outcome_unit, own_columns
-from discovery.belief.belief import FORBIDDEN, Belief
+from discovery.belief.belief import FORBIDDEN, Belief, KeptBank
 from discovery.meta.growing import Growing, Grows
 
 CHUNK = 512  # points whose improvement is computed at once: fantasies x members x points stay near a core's cache
@@ -65,14 +66,29 @@ class Imagined:
         """
         unit = outcome_unit(belief.kept)
         kept = in_unit(belief.kept, unit)
-        banks = [part.bank for part in kept]
-        known = torch.cat([at_given(Z, given) for Z in (X_further, banks[0].X.flatten(0, -2))])
+        known = torch.cat([at_given(Z, given) for Z in (X_further, kept[0].bank.X.flatten(0, -2))])
+        return cls.at(kept, (X, X_further, known), sign, unit)
+
+    @classmethod
+    def at(
+        cls, kept: Sequence[KeptBank], points: tuple[Tensor, Tensor, Tensor], sign: float = 1.0, unit: float = 1.0
+    ) -> Imagined:
+        """Read banks at points.
+
+        Args:
+            kept: Banks with weights, conditioned on real measurements only; all can grow.
+            points: Candidates, with all feature columns or none; points that run already; those again as they would be
+                today, and then what is measured. Shapes `N x d`, `p x d`, `p + n x d`.
+            sign: 1 to maximize, -1 to minimize.
+            unit: The unit of the banks, raw units.
+        """
+        (X, X_further, known), banks = points, [part.bank for part in kept]
         growing, weights, said_by = [], [], []
         for i, part in enumerate(kept):
             if float(part.log_weight.max()) < -FORBIDDEN / 2:
                 continue
-            points = torch.cat([own_columns(banks, i, Z) for Z in (X, X_further, known)])
-            growing.append(part.bank.growing(points))  # type: ignore[attr-defined]
+            own = torch.cat([own_columns(banks, i, Z) for Z in points])
+            growing.append(part.bank.growing(own))  # type: ignore[attr-defined]
             weights.append(part.log_weight[None])
             said_by.append(part.name)
         n, p = len(X), len(X_further)
@@ -80,6 +96,12 @@ class Imagined:
         measured = tuple(range(n + 2 * p, n + p + len(known)))
         names = tuple(part.name for part in kept)
         return cls(names, tuple(said_by), tuple(growing), tuple(weights), measured, today, sign, unit)
+
+    def mixture(self, columns: Tensor) -> Mixture:
+        """Return the mixture of the latent outcome at points (indices), in units of `unit`, with fantasies."""
+        told = [part.marginals(columns) for part in self.growing]
+        mean, sd = (torch.cat([pair[k] for pair in told], dim=-2).transpose(-1, -2) for k in (0, 1))
+        return Mixture(mean, sd, torch.cat(self.log_weights, dim=-1)[:, None, :])
 
     @property
     def best(self) -> Tensor:
@@ -103,11 +125,10 @@ class Imagined:
         y = mixture_quantile(means, sds, weights.exp(), levels)
         density = weights - 0.5 * ((y[:, None] - means) / sds).square() - sds.log()
         density = density - torch.logsumexp(density, dim=-1, keepdim=True)
-        sizes = [w.shape[-1] for w in self.log_weights]
         return replace(
             self,
             growing=tuple(part.grown(row, y) for part in self.growing),
-            log_weights=tuple(density.split(sizes, dim=-1)),
+            log_weights=tuple(density.split(self.sizes, dim=-1)),
             known=(*self.known, self.today.get(row, row)),
         )
 
@@ -134,6 +155,11 @@ class Imagined:
             said = torch.cat(self._improvements(column, self.best)).clamp_min(1e-300)
         shares = dict(zip(self.said_by, (said / said.sum()).tolist(), strict=True))
         return {name: shares.get(name, 0.0) for name in self.names}
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of members of every hypothesis in `said_by`."""
+        return [weight.shape[-1] for weight in self.log_weights]
 
     def _improvements(self, columns: Tensor, best: Tensor) -> list[Tensor]:
         """Weighted expected improvement by hypothesis, averaged over fantasies. Shape `len(columns)` each."""

@@ -40,10 +40,16 @@ class Known:
         """Tell outcomes at configurations. Shape `n x d`."""
         with torch.no_grad():
             at = {name: latent(kept, X) for name, kept in outcomes.items()}
+        return cls.seen(at, limits, {name: outcome_unit(kept) for name, kept in outcomes.items()})
+
+    @classmethod
+    def seen(cls, at: Mapping[str, Mixture], limits: Sequence[Limit], units: Mapping[str, float]) -> Known:
+        """Tell outcomes from what is believed of them."""
+        with torch.no_grad():
             held = log_feasible(limits, at)
         some = next(iter(at.values())).mean[..., 0]
         is_met = torch.ones_like(some, dtype=torch.bool) if held is None else held.exp() >= LIKELY
-        return cls(at, is_met, {name: outcome_unit(kept) for name, kept in outcomes.items()})
+        return cls(at, is_met, units)
 
     @property
     def is_blank(self) -> bool:
