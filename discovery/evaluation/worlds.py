@@ -1,9 +1,8 @@
 """Worlds drawn from a belief, and campaigns replayed on all of them at once.
 
 A world is an outcome for every candidate, drawn from one member of the belief, with that member's noise. The campaign
-on it knows what the belief knows: every member, conditioned on what is revealed and weighed by how well it foresaw it.
-All candidates are known beforehand, so conditioning is a rank-one update of means and variances, for all worlds and
-members together, on the axis on which each member is Gaussian. Next in the tour: `discovery.evaluation.forecast`.
+on it knows what the belief knows: every member, conditioned on what is revealed and weighed by how well it foresaw it
+(`discovery.evaluation.tracks`). Next in the tour: `discovery.evaluation.forecast`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from discovery.belief.belief import Belief
 from discovery.belief.weights import representatives
 from discovery.errors import DiscoveryError
 from discovery.evaluation.axes import Axes
+from discovery.evaluation.tracks import Track
 from discovery.evaluation.workers import Engine, run_all
 
 N_MEMBERS = 32  # members that take part; they stand for the others
@@ -46,15 +46,15 @@ class JointBelief:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, belief: Belief, X: Tensor) -> JointBelief:
-        """Read a belief at candidates, at most `N_MEMBERS` members that stand for all. Shape of `X`: `N x d`."""
+    def of(cls, belief: Belief, X: Tensor, n_members: int = N_MEMBERS) -> JointBelief:
+        """Read a belief at candidates, at most `n_members` members that stand for all. Shape of `X`: `N x d`."""
         own = [Axes.of(part) for part in belief.kept]
         posteriors = [model.posterior(X) for model, _, _ in own]
         noise = [model.predictive(X)[1] - model.marginals(X)[1] for model, _, _ in own]
         log_weight = torch.log_softmax(torch.cat([log_weight for _, log_weight, _ in own]), dim=0)
         index = torch.arange(len(log_weight), device=log_weight.device)
-        if len(index) > N_MEMBERS:
-            index, log_weight = representatives(log_weight, N_MEMBERS)
+        if len(index) > n_members:
+            index, log_weight = representatives(log_weight, n_members)
         return cls(
             mean=torch.cat([posterior.mean[..., 0] for posterior in posteriors])[index],
             covariance=torch.cat([posterior.distribution.covariance_matrix for posterior in posteriors])[index],
@@ -192,16 +192,11 @@ class _Replay:
     """The state of campaigns on some worlds; the best is times the sign, so that more is better."""
 
     def __init__(self, start: Start, worlds: Worlds, eps: Tensor) -> None:
-        joint, rules = start.joint, start.rules
-        f, n, h = *worlds.latent.shape, joint.n_members
-        self.joint, self.rules, self.worlds, self.eps = joint, rules, worlds, eps
-        self.mean = joint.mean.expand(f, h, n).clone()
-        self.variance = joint.covariance.diagonal(dim1=-2, dim2=-1).expand(f, h, n).clone()
-        self.log_weight = joint.log_weight.expand(f, h).clone()
-        self.columns = self.mean.new_zeros(f, h, rules.n_experiments, n)
+        rules, (f, n) = start.rules, worlds.latent.shape
+        self.rules, self.worlds, self.eps = rules, worlds, eps
+        self.track = Track(start.joint, f, rules.n_experiments)
         self.free = start.is_free.expand(f, n).clone()
-        self.best = self.mean.new_full((f,), -math.inf if rules.best is None else rules.sign * rules.best)
-        self.world = torch.arange(f, device=self.mean.device)
+        self.best = worlds.latent.new_full((f,), -math.inf if rules.best is None else rules.sign * rules.best)
 
     def run(self) -> Tensor:
         """Make all experiments, batch by batch; return outcomes in raw units. Shape `f x n_experiments`."""
@@ -216,19 +211,19 @@ class _Replay:
 
     def _choose_batch(self, n: int, first: Sequence[int], k: int) -> list[tuple[Tensor, Tensor]]:
         """Choose candidates one after the other, each as if those before it came out as expected."""
-        batch, hoped = [], self.best
+        batch, hoped, world = [], self.best, self.track.world
         for i in range(n):
             value, mixture = self._scores(hoped)
-            row = torch.full_like(self.world, first[i]) if i < len(first) else value.argmax(dim=1)
+            row = torch.full_like(world, first[i]) if i < len(first) else value.argmax(dim=1)
             batch.append((row, self._occupy(k + i, row)))
-            hoped = torch.maximum(hoped, mixture[self.world, row])
+            hoped = torch.maximum(hoped, mixture[world, row])
         return batch
 
     def _scores(self, hoped: Tensor) -> tuple[Tensor, Tensor]:
         """Return expected improvements (of the mean where nothing is known), and the belief's means. Shape `f x N`."""
-        axes, sign = self.joint.axes, self.rules.sign
-        mean, sd = axes.raw_marginals(self.mean, self.variance.clamp_min(1e-300).sqrt())
-        weight = axes.spread(self.log_weight).exp()[..., None]
+        sign = self.rules.sign
+        mean, sd, log_weight = self.track.marginals()
+        weight = log_weight.exp()[..., None]
         mixture = (weight * sign * mean).sum(1)
         z = (sign * mean - hoped[:, None, None]) / sd
         density = torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
@@ -237,30 +232,16 @@ class _Replay:
         return torch.where(is_blind, mixture, gain).masked_fill(~self.free, -math.inf), mixture
 
     def _occupy(self, k: int, row: Tensor) -> Tensor:
-        """Condition variances on an outcome at `row`, which need not be known; return its sd. Shapes `f`, `f x h`."""
-        column = self.joint.covariance[:, row].transpose(0, 1)  # f x h x N
-        if k:
-            before = self.columns[:, :, :k]
-            at_row = before[self.world, :, :, row]  # f x h x k
-            column = column - (at_row[:, :, None, :] @ before)[:, :, 0]
-        spread = (self.variance[self.world, :, row] + self.joint.noise_variance[:, row].T).sqrt()
-        self.columns[:, :, k] = column / spread[..., None]
-        self.variance = (self.variance - self.columns[:, :, k].square()).clamp_min(0.0)
+        """Take a candidate in each world; return the standard deviation of its outcome. Shapes `f`, `f x h`."""
+        spread = self.track.occupy(k, row)
         if not self.rules.allow_replicates:
-            self.free[self.world, row] = False
+            self.free[self.track.world, row] = False
         return spread
 
     def _reveal(self, k: int, row: Tensor, spread: Tensor) -> Tensor:
-        """Condition means on the outcome of experiment `k`, and weigh members by how well they foresaw it.
-
-        Returns:
-            The outcome, raw units. Shape `f`.
-        """
+        """Return the outcome of experiment `k`, raw units, after learning from it. Shape `f`."""
         y = self.worlds.measure(row, self.eps[:, k]).clamp(*self.rules.bounds)
-        z, log_slope = self.joint.axes.read(y)  # f x h
-        residual = (z - self.mean[self.world, :, row]) / spread
-        self.mean = self.mean + self.columns[:, :, k] * residual[..., None]
-        self.log_weight = torch.log_softmax(self.log_weight - 0.5 * residual.square() - spread.log() + log_slope, dim=1)
+        self.track.learn(k, row, spread, y)
         self.best = torch.maximum(self.best, self.rules.sign * y)
         return y
 
