@@ -136,7 +136,7 @@ def aimed_backtest(
         NotEnoughDataError: If no candidate has all outcomes, or none is allowed.
     """
     made = make_all(methods, lambda name: load_aimed(name, store))
-    context, outcomes = _open(spec, options, store)
+    context, outcomes = open_aimed(spec, options, store)
     seconds = prepare_all(made, context, progress)
     plans = [(name, plan) for name, method in made.items() for plan in _plans(method, context, options)]
     works = [
@@ -199,10 +199,17 @@ def measure_of(spec: CampaignSpec) -> str:
     return "hits" if len(spec.objectives) == 1 and spec.objective.goal == "hits" else "regret"
 
 
-def _open(
-    spec: CampaignSpec, options: BacktestOptions, store: Store | None
+def open_aimed(
+    spec: CampaignSpec, options: BacktestOptions, store: Store | None = None
 ) -> tuple[BacktestContext, dict[str, np.ndarray]]:
-    """Open the campaign with the candidates of which all outcomes that count are measured."""
+    """Open a campaign with the candidates of which all outcomes that count are measured.
+
+    Returns:
+        What methods may know, and every outcome of each candidate, raw units. Shape `n` each.
+
+    Raises:
+        NotEnoughDataError: If no candidate has all outcomes, or none is allowed.
+    """
     context, measured = context_of(spec, options.n_experiments, options.device, store)
     whole = np.logical_and.reduce([~np.isnan(measured[name]) for name in spec.believed])
     outcomes = {name: np.asarray(measured[name], float)[whole] for name in spec.believed}

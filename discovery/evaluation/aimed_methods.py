@@ -1,7 +1,8 @@
 """Methods that a backtest of several objectives, targets, hits or limits compares.
 
 The belief runs the pass that a campaign runs. `cold_nehvi` is BoTorch's qLogNEHVI on two or more default Gaussian
-processes. Methods that know one outcome only see one score, where one number says it all; else they are refused.
+processes, `baybe` BayBE's own way to a front. Methods that know one outcome only see one score, where one number says
+it all; else they are refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from discovery import seeds
 from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.evaluation.baselines.baybe_front import BaybeFront, check_front
 from discovery.evaluation.methods import BacktestContext, Choice, Method, Seen, load_method, random_indices
 from discovery.standing import overall, reference_point, scores
 
@@ -101,13 +103,7 @@ class ColdNehvi:
 
     def prepare(self, context: BacktestContext, progress: Progress | None = None) -> None:
         """Say where it cannot serve; there is nothing to learn."""
-        spec = context.spec
-        if len(spec.objectives) < FEW or spec.combine != "pareto" or spec.outcome_constraints:
-            raise NotSupportedError(
-                f"cold_nehvi must have several objectives on a Pareto front, and no outcome constraints; {spec.name} "
-                "wants something else.",
-                "Leave it out of --methods.",
-            )
+        check_front(context.spec, self.name)
 
     def choose(self, context: BacktestContext, seen: SeenAll, n: int, seed: int) -> Choice:
         """Take the candidates with the highest value, one by one, those before as pending points; else at random."""
@@ -161,7 +157,7 @@ class Scalarized:
         if spec.outcome_constraints or (len(spec.objectives) > 1 and spec.combine == "pareto"):
             raise NotSupportedError(
                 f"{self.name} must have one score to maximize; {spec.name} has outcome constraints or a Pareto front.",
-                "Compare belief, random and, for a front, cold_nehvi.",
+                "Compare belief, random and, for a front, cold_nehvi and baybe.",
             )
         self.inner.prepare(replace(context, goal="maximize"), progress)
 
@@ -206,9 +202,11 @@ def load_aimed(name: str, store: Store | None = None) -> AimedMethod:
         return AimedRandom()
     if name == "cold_nehvi":
         return ColdNehvi()
+    if name == "baybe":
+        return BaybeFront()
     if name.partition(":")[0] in BELIEFS:
         return AimedBelief(name, store)
-    if name.startswith(("baybe", "ax")):
+    if name in ("baybe_transfer", "ax"):
         raise ConfigurationError(f"{name} compares one outcome that is high or low; leave it out of --methods here.")
     return Scalarized(load_method(name))
 

@@ -38,7 +38,7 @@ PREDICTORS: dict[str, str] = {
     "knn": "discovery.evaluation.baselines.nearest:NearestPredictor",
 }
 # Methods that learn nothing before a campaign, so that their runs may be kept and used again.
-BASELINES = ("random", "cold_gp", "baybe", "ax", "random_forest", "tanimoto_gp", "knn")
+BASELINES = ("random", "cold_gp", "cold_nehvi", "baybe", "ax", "random_forest", "tanimoto_gp", "knn")
 # Hypotheses made of earlier tasks alone: without any they cannot be made.
 HISTORY_ALONE = ("history", "deep_kernel")
 # Other people's ways to learn from earlier tasks: without any they are one of the baselines.

@@ -12,6 +12,7 @@ from discovery.evaluation.bench.benches import BenchResult
 from discovery.evaluation.bench.statistics import SPEED_UPS
 from discovery.report import bench_figures as figures
 from discovery.report import bench_grids as grids
+from discovery.report.bench_fronts import front_grids, front_sections, front_words
 from discovery.report.page import Page, Section, write_page
 from discovery.report.terminal import console, table
 
@@ -29,7 +30,7 @@ def print_bench(result: BenchResult, to: Console | None = None) -> None:
     """Print what a bench says: a sentence, then its tables."""
     to = to or console()
     to.print(Text(bench_headline(result)))
-    for grid in grids.bench_grids(result):
+    for grid in _grids(result):
         to.print()
         to.print(table(grid, is_plain=not to.is_terminal))
 
@@ -38,15 +39,16 @@ def bench_headline(result: BenchResult) -> str:
     """Return the result in a sentence or two."""
     n_tasks = result.run.rows[["family", "task"]].drop_duplicates().shape[0]
     head = f"{len(result.run.rows)} of {result.run.n_planned} runs on {counted(n_tasks, 'task')}"
-    if result.name in ("campaigns", "harm"):
+    if result.measure == "hypervolume":
+        return f"{head}. {front_words(result)}"
+    if result.measure == "regret":
         return f"{head}. {_speed_words(result)}".rstrip()
     return f"{head}. {_score_words(result)}"
 
 
 def bench_html(result: BenchResult, path: str | Path) -> Path:
     """Write a bench as one HTML file; return the file."""
-    is_replay = result.name in ("campaigns", "harm")
-    sections = _replay_sections(result) if is_replay else _score_sections(result)
+    sections = SECTIONS[result.measure](result)
     page = Page("Bench", result.name, bench_headline(result), _facts(result), tuple([*sections, *_left_out(result)]))
     return write_page(page, path)
 
@@ -117,6 +119,14 @@ def _score_sections(result: BenchResult) -> list[Section]:
     return [*sections, pit, *(Section(grid.title, grid=grid) for grid in grids.bench_grids(result))]
 
 
+SECTIONS = {"regret": _replay_sections, "hypervolume": front_sections, "scores": _score_sections}
+
+
+def _grids(result: BenchResult) -> list[grids.Grid]:
+    """Return the tables of a bench."""
+    return front_grids(result) if result.measure == "hypervolume" else grids.bench_grids(result)
+
+
 def _left_out(result: BenchResult) -> list[Section]:
     """Say what was not run, and why."""
     reasons = {f"{family.name}/{task}": why for family in result.suite.families for task, why in family.skipped.items()}
@@ -129,7 +139,9 @@ def _left_out(result: BenchResult) -> list[Section]:
 
 def _is_compared(result: BenchResult) -> bool:
     """Say whether a reference was run beside the methods."""
-    return result.name not in ("campaigns", "harm") or len(result.summary["speed_ups"]) > 0
+    if result.measure == "hypervolume":
+        return len(result.summary["gains"]) > 0
+    return result.measure != "regret" or len(result.summary["speed_ups"]) > 0
 
 
 def _facts(result: BenchResult) -> tuple[tuple[str, str], ...]:

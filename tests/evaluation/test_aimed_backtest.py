@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from discovery.campaign import CampaignSpec
-from discovery.errors import NotSupportedError
-from discovery.evaluation.aimed_backtest import _open, aimed_backtest, measure_of, replay_aimed
+from discovery.errors import ConfigurationError, NotSupportedError
+from discovery.evaluation.aimed_backtest import aimed_backtest, measure_of, open_aimed, replay_aimed
 from discovery.evaluation.aimed_methods import load_aimed
 from discovery.evaluation.backtest import BacktestOptions
 from discovery.evaluation.results import Plan
@@ -68,10 +68,19 @@ def test_progress_is_the_share_of_what_there_is(make_spec):
         assert progress[-1] == pytest.approx(result.reachable if whole is None else whole)
 
 
-@pytest.mark.parametrize("name", ["belief", "cold_nehvi"])
+@pytest.mark.slow
+def test_baybe_knows_a_front(make_spec):
+    """BayBE chooses new rows on a front, the same at the same seed, and better is more whatever the goal."""
+    longer = replace(OPTIONS, n_experiments=8)
+    runs = [aimed_backtest(make_spec(**TWO), ["baybe"], longer).runs["baybe"][0] for _ in range(2)]
+    assert len(set(runs[0].chosen)) == 8 and runs[0].chosen == runs[1].chosen
+    assert runs[0].progress[-1] > runs[0].progress[2]
+
+
+@pytest.mark.parametrize("name", ["belief", "cold_nehvi", pytest.param("baybe", marks=pytest.mark.slow)])
 def test_no_method_peeks(make_spec, name):
     """With other outcomes of the rows that were not chosen first, the next choice stays."""
-    context, outcomes = _open(make_spec(**TWO), OPTIONS, None)
+    context, outcomes = open_aimed(make_spec(**TWO), OPTIONS, None)
     method = load_aimed(name)
     method.prepare(context)
     first = replay_aimed(method, context, outcomes, Plan(0, 5, (1, 4, 7)))
@@ -85,5 +94,9 @@ def test_what_cannot_be_compared_is_refused(make_spec):
     """A method for a front needs one, and a method for one score needs a score."""
     with pytest.raises(NotSupportedError, match="cold_nehvi must have several objectives"):
         aimed_backtest(make_spec(**TWO, combine="desirability"), ["cold_nehvi"], OPTIONS)
+    with pytest.raises(NotSupportedError, match="baybe must have several objectives"):
+        aimed_backtest(make_spec(objectives=[{"name": "y"}], outcome_constraints=["z <= 3"]), ["baybe"], OPTIONS)
     with pytest.raises(NotSupportedError, match="cold_gp must have one score"):
         aimed_backtest(make_spec(**TWO), ["cold_gp"], OPTIONS)
+    with pytest.raises(ConfigurationError, match="ax compares one outcome"):
+        aimed_backtest(make_spec(**TWO), ["ax"], OPTIONS)

@@ -53,23 +53,26 @@ class BaybeMethod:
         random_seed = seeds.derive(seed, self.name, seen.n) % 2**31
         with warnings.catch_warnings(), settings(random_seed=random_seed):
             warnings.simplefilter("ignore")  # of its own dependencies
-            campaign = _campaign(self.tables, self.name, context.goal == "minimize")
+            campaign = baybe_campaign(self.tables, self.name, self._objective(context.goal == "minimize"))
             measured = _measurements(self.tables, seen, seed)
             if len(measured):
                 campaign.add_measurements(measured, numerical_measurements_must_be_within_tolerance=False)
             recommended = campaign.recommend(n)
         return Choice(indices=tuple(int(i) for i in recommended.index))
 
+    def _objective(self, is_minimized: bool) -> Any:
+        objectives = load_optional("baybe.objectives", PACKAGE, self.name)
+        target = load_optional("baybe.targets", PACKAGE, self.name).NumericalTarget(OUTCOME, minimize=is_minimized)
+        return objectives.SingleTargetObjective(target)
 
-def _campaign(tables: PlainTables, method: str, is_minimized: bool) -> Any:
-    """Make a BayBE campaign in which nothing is measured."""
+
+def baybe_campaign(tables: PlainTables, method: str, objective: Any) -> Any:
+    """Make a BayBE campaign with an objective of BayBE's, in which nothing is measured."""
     baybe = load_optional("baybe", PACKAGE, method)
     spaces = load_optional("baybe.searchspace", PACKAGE, method)
-    objectives = load_optional("baybe.objectives", PACKAGE, method)
-    target = load_optional("baybe.targets", PACKAGE, method).NumericalTarget(OUTCOME, minimize=is_minimized)
     candidates = tables.candidates.assign(**{TASK: THIS}) if tables.history else tables.candidates
     space = spaces.SearchSpace.from_dataframe(candidates, _parameters(tables, method))
-    return baybe.Campaign(space, objectives.SingleTargetObjective(target), allow_recommending_already_measured=False)
+    return baybe.Campaign(space, objective, allow_recommending_already_measured=False)
 
 
 def _parameters(tables: PlainTables, method: str) -> list[Any]:

@@ -82,6 +82,7 @@ def _is_named(block: Block) -> bool:
 
 def _own_rows(context: BacktestContext, task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of a task that the campaign's own space can hold, and their outcomes."""
+    task = task.measured()
     X = task.X if task.space is None else task.X[:, task.space.position]
     is_held = np.ones(len(X), dtype=bool)
     for block in context.space.blocks:

@@ -177,6 +177,7 @@ def _points(context: BacktestContext, tasks: Sequence[Task]) -> np.ndarray:
 
 def _fit_source(context: BacktestContext, task: Task) -> ExactGP:
     """Fit the process of an earlier task, outcomes signed so that more is better."""
+    task = task.measured()
     rows = np.arange(task.n_points)
     if task.n_points > MOST_SOURCE_ROWS:
         rows = np.sort(seeds.rng(0, "rgpe source", task.task_id).permutation(rows)[:MOST_SOURCE_ROWS])

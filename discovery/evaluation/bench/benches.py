@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from discovery.errors import ConfigurationError, NotEnoughDataError
-from discovery.evaluation.bench import score_statistics, statistics
+from discovery.evaluation.aimed_methods import load_aimed
+from discovery.evaluation.bench import front_statistics, score_statistics, statistics
 from discovery.evaluation.bench.campaigns import execute_campaigns, plan_campaigns, plan_harm
+from discovery.evaluation.bench.fronts import execute_fronts
 from discovery.evaluation.bench.predictions import execute_predictions, plan_calibration, plan_few_shot
 from discovery.evaluation.bench.rows import ResultsFile
 from discovery.evaluation.bench.runner import BenchRun, Execute, RunOptions, Unit, missing_experience, run_units
@@ -20,6 +22,7 @@ from discovery.evaluation.cache import versions
 from discovery.evaluation.methods import Progress, load_method, load_predictor
 
 Summary = dict[str, pd.DataFrame]
+FRONT_REFERENCE = "cold_nehvi"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,15 @@ def summarize_harm(rows: pd.DataFrame, reference: str | None) -> Summary:
     }
 
 
+def summarize_fronts(rows: pd.DataFrame, reference: str | None) -> Summary:
+    """Average shares of the hypervolume, and compare them with a reference at the matched start."""
+    return {
+        "fronts": front_statistics.fronts(rows),
+        "gains": front_statistics.front_gains(rows, reference or FRONT_REFERENCE),
+        "tasks": front_statistics.front_tasks(rows),
+    }
+
+
 def summarize_scores(rows: pd.DataFrame, reference: str | None) -> Summary:
     """Average scores of predictions, and compare them with a reference."""
     return {
@@ -111,6 +123,15 @@ BENCHES: Mapping[str, Bench] = {
         ("belief",),
     ),
 }
+FRONTS = Bench(
+    "How much of the best compromises does each method find?",
+    plan_campaigns,
+    execute_fronts,
+    summarize_fronts,
+    load_aimed,
+    ("belief", "no_transfer", "cold_nehvi", "baybe", "random"),
+)
+"""What `campaigns` is on families of several objectives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +157,20 @@ class BenchResult:
     @property
     def question(self) -> str:
         """What the bench answers."""
-        return BENCHES[self.name].question
+        return bench_of(self.name, self.suite).question
+
+    @property
+    def measure(self) -> str:
+        """What methods are measured by: `regret`, `hypervolume`, or `scores` of predictions."""
+        if self.name not in ("campaigns", "harm"):
+            return "scores"
+        return "hypervolume" if self.suite.is_front else "regret"
 
     def to_json(self) -> dict[str, Any]:
         """Return the tables and what was run; the runs themselves are in the Parquet file."""
         return {
             "bench": self.name,
+            "measure": self.measure,
             "suite": self.suite.name,
             "leave_out": self.suite.leave_out,
             "n_seeds": self.suite.n_seeds,
@@ -185,13 +214,13 @@ def run_bench(
         NotEnoughDataError: If nothing could be run.
         InputError: If the file holds something else.
     """
-    bench = BENCHES[name]
+    suite = open_suite(options)
+    bench = bench_of(name, suite)
     chosen = tuple(dict.fromkeys(methods or bench.methods))
     for method in chosen:
         bench.check(method)
     if reference is not None and reference not in chosen:
         raise ConfigurationError(f"The reference must be one of the methods that are run; got {reference!r}.")
-    suite = open_suite(options)
     run = run_units(bench.plan(suite, chosen), bench.execute, ResultsFile(path), run_options or RunOptions(), progress)
     run = replace(run, skipped={**_unable(suite, chosen), **run.skipped})
     if run.rows.empty:
@@ -202,7 +231,7 @@ def run_bench(
         ]
         raise NotEnoughDataError(f"A bench must have at least one run; got none: {(reasons or ['nothing to run'])[0]}")
     summary = bench.summarize(run.rows, reference)
-    return BenchResult(name, suite, chosen, run, summary, _reference_words(name, reference, run.rows))
+    return BenchResult(name, suite, chosen, run, summary, _reference_words(bench, reference, run.rows))
 
 
 def _unable(suite: Suite, methods: Sequence[str]) -> dict[str, str]:
@@ -215,12 +244,30 @@ def _unable(suite: Suite, methods: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _reference_words(name: str, reference: str | None, rows: pd.DataFrame) -> str:
+def bench_of(name: str, suite: Suite) -> Bench:
+    """Return a bench; of campaigns with several objectives the one by hypervolume.
+
+    Raises:
+        ConfigurationError: If predictions, or harm, of several objectives are asked for.
+    """
+    if not suite.is_front:
+        return BENCHES[name]
+    if name != "campaigns":
+        raise ConfigurationError(
+            f"bench {name} must have families of one objective; got {', '.join(f.name for f in suite.families)}.",
+            "Families of several objectives are for bench campaigns.",
+        )
+    return FRONTS
+
+
+def _reference_words(bench: Bench, reference: str | None, rows: pd.DataFrame) -> str:
     """Say what methods are compared with."""
-    if name == "harm":
+    if bench is FRONTS:
+        return reference or FRONT_REFERENCE
+    if bench is BENCHES["harm"]:
         return "the same method without history"
     first, default = statistics.REFERENCES
-    is_split = name == "campaigns" and (rows["method"] == first).any()
+    is_split = bench is BENCHES["campaigns"] and (rows["method"] == first).any()
     return reference or (f"{default} (on molecules {first})" if is_split else default)
 
 

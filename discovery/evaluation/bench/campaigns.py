@@ -61,7 +61,7 @@ def execute_campaigns(unit: Unit, device: str) -> Iterator[dict[str, Any]]:
     method = load_method(unit.method)
     method.prepare(context)
     for piece in unit.pieces:
-        plan = _plan(piece, context)
+        plan = plan_of(piece, context)
         run = cache.read(method, plan)
         if run is None:
             run = replay(method, context, outcomes, plan)
@@ -125,7 +125,8 @@ def _pieces(suite: Suite, task: BenchTask, method: str, bench: str, source: str)
     )
 
 
-def _plan(piece: Piece, context: BacktestContext) -> Plan:
+def plan_of(piece: Piece, context: BacktestContext) -> Plan:
+    """Return the seed, length, random starts and batch size of a replay."""
     identity, n = piece.identity, context.n_experiments
     return Plan(
         seed=identity["seed"],

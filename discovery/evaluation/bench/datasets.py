@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from discovery.space.descriptors import read_table
 
 Role = Literal["parameter", "outcome", "other"]
 _ROLES: dict[str, Role] = {"parameter": "parameter", "target": "outcome"}
+SEVERAL = "several objectives"  # kind of a family with a front of compromises
+LIQUID_FRONT = "liquid_two_objectives"
 _GOALS = {"maximise": "maximize", "minimise": "minimize"}
 
 
@@ -82,12 +84,14 @@ class FamilySource:
         title: What it is, in one line.
         kind: What is measured: `reaction yield`, `composition`, `bioactivity`, ….
         tasks: Its tables.
+        is_front: Whether every outcome with a goal is an objective; else the first alone.
     """
 
     name: str
     title: str
     kind: str
     tasks: tuple[TaskSource, ...]
+    is_front: bool = False
 
 
 def checkout_dir() -> Path | None:
@@ -109,6 +113,11 @@ def family_sources() -> dict[str, FamilySource]:
             found[path.parent.name] = read_family(path)
     if "suzuki_flow_cases" in found:  # holds the four cases and a fifth
         found.pop("suzuki_reizman", None)
+    if "liquid_handling" in found:
+        title = "Transfers of liquids by a robot: the error and its spread, both small"
+        found[LIQUID_FRONT] = replace(
+            found["liquid_handling"], name=LIQUID_FRONT, title=title, kind=SEVERAL, is_front=True
+        )
     return found
 
 
@@ -148,6 +157,12 @@ def _task(stored: Mapping[str, Any], shared: Mapping[str, Column], folder: Path)
 
 
 _YIELD = Column("yield", "outcome", unit="%", low=0.0, high=100.0, goal="maximize")
+_FLOW = (
+    Column("catalyst", "parameter", "categorical"),
+    Column("residence_time", "parameter", unit="s", low=60.0, high=600.0),
+    Column("temperature", "parameter", unit="degC", low=30.0, high=110.0),
+    Column("catalyst_loading", "parameter", unit="mol%", low=0.5, high=2.5),
+)
 _CHECKOUT: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "buchwald_hartwig": (
         "buchwald_hartwig",
@@ -165,13 +180,13 @@ _CHECKOUT: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
         "suzuki_reizman",
         "Suzuki-Miyaura couplings in flow, four substrate pairs",
         "reaction yield",
-        (
-            Column("catalyst", "parameter", "categorical"),
-            Column("residence_time", "parameter", unit="s", low=60.0, high=600.0),
-            Column("temperature", "parameter", unit="degC", low=30.0, high=110.0),
-            Column("catalyst_loading", "parameter", unit="mol%", low=0.5, high=2.5),
-            _YIELD,
-        ),
+        (*_FLOW, _YIELD),
+    ),
+    "suzuki_two_objectives": (
+        "campaigns/suzuki_turnover",
+        "Suzuki-Miyaura couplings in flow, four substrate pairs: a high yield and many turnovers of the catalyst",
+        SEVERAL,
+        (*_FLOW, _YIELD, Column("turnover", "outcome", low=0.0, high=200.0, goal="maximize")),
     ),
     "moleculeace": (
         "chembl",
@@ -193,4 +208,5 @@ def _checkout_families() -> Iterator[FamilySource]:
     for name, (directory, title, kind, columns) in _CHECKOUT.items():
         files = sorted((folder / directory).glob("*.csv")) + sorted((folder / directory).glob("*.parquet"))
         if files:
-            yield FamilySource(name, title, kind, tuple(TaskSource(path.stem, path, columns) for path in files))
+            tasks = tuple(TaskSource(path.stem, path, columns) for path in files)
+            yield FamilySource(name, title, kind, tasks, kind == SEVERAL)

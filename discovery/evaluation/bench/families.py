@@ -16,7 +16,7 @@ import pandas as pd
 from discovery import seeds
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, NotSupportedError
-from discovery.evaluation.bench.datasets import FamilySource, family_sources
+from discovery.evaluation.bench.datasets import LIQUID_FRONT, FamilySource, family_sources
 from discovery.evaluation.bench.specs import campaign_spec
 from discovery.evaluation.bench.tables import CONTEXT, TaskTable, as_history, read_task
 
@@ -35,6 +35,7 @@ DEVELOPMENT = (
     "perovskite_crystallisation",
     "liquid_handling",
     "cn_flow_cases",
+    LIQUID_FRONT,
 )
 """Families that settings are chosen on."""
 
@@ -48,6 +49,7 @@ REPORTED = (
     "olympus_flow_and_lab",
     "direct_arylation",
     "moleculeace",
+    "suzuki_two_objectives",
 )
 """Families that figures are reported on: no setting is chosen there. The four cases of `suzuki_reizman` stand for
 `suzuki_flow_cases`, which holds them too, where only the checkout is at hand."""
@@ -109,9 +111,9 @@ class Family:
         return {group: tuple(task.name for task in self.tasks if task.group == group) for group in named}
 
 
-def family_names(split: Split | None = None) -> tuple[str, ...]:
-    """Return the families that are at hand, those of a split only where one is given."""
-    at_hand = [name for name in family_sources() if name not in NO_CAMPAIGNS]
+def family_names(split: Split | None = None, *, fronts: bool = False) -> tuple[str, ...]:
+    """Return the families of one objective, or of several, that are at hand; of a split only where one is given."""
+    at_hand = [s.name for s in family_sources().values() if s.name not in NO_CAMPAIGNS and s.is_front == fronts]
     wanted = SPLITS[split] if split else at_hand
     return tuple(name for name in wanted if name in at_hand)
 
@@ -122,7 +124,7 @@ def load_families(
     """Load families with a campaign for each task.
 
     Args:
-        names: Families to load; default all that are at hand.
+        names: Families to load; default all of one objective that are at hand.
         split: Only families of `development` or `reported`.
         leave_out: What is left out of a task's history with it: its `group`, or the `task` alone, so that close
             relatives teach it.
@@ -134,8 +136,9 @@ def load_families(
         ConfigurationError: If a family is unknown, not at hand, or not of the split.
         InputError: If a table cannot be read.
     """
-    known = family_names(split)
-    wanted = known if names is None else tuple(dict.fromkeys(names))
+    usual = family_names(split)
+    known = (*usual, *family_names(split, fronts=True))
+    wanted = usual if names is None else tuple(dict.fromkeys(names))
     for name in wanted:
         if name not in known:
             of_split = f" of the split {split}" if split else ""
@@ -152,8 +155,9 @@ def _family(source: FamilySource, leave_out: LeaveOut) -> Family:
     skipped: dict[str, str] = {}
     tables: dict[str, TaskTable] = {}
     for task in source.tasks:
-        table = read_task(task, CONTEXT.get(source.name))
-        reason = "it has no outcome with a goal" if table is None else _why_not(table)
+        table = read_task(task, CONTEXT.get(source.name), is_front=source.is_front)
+        lacking = "it lacks a second outcome" if source.is_front else "it has no outcome with a goal"
+        reason = lacking if table is None else _why_not(table)
         if table is None or reason:
             skipped[task.name] = reason
         else:
@@ -202,7 +206,10 @@ def _kin(source: FamilySource, own: TaskTable, others: Sequence[TaskTable]) -> d
         if not _comparable(own, other):
             continue
         is_held = own.context is not None and other.context is not None
-        held = read_task(by_name[other.name], CONTEXT.get(source.name), own.context) if is_held else other
+        at = own.context
+        held = (
+            read_task(by_name[other.name], CONTEXT.get(source.name), at, is_front=source.is_front) if is_held else other
+        )
         rows = None if held is None else as_history(held, own)
         if rows is not None and len(rows) >= MIN_HISTORY_ROWS:
             kin[other.name] = _at_most(rows, HISTORY_ROWS.get(source.kind), other.name)

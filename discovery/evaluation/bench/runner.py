@@ -21,6 +21,7 @@ import pandas as pd
 
 import discovery
 from discovery.errors import ConfigurationError, DiscoveryError, NotEnoughDataError
+from discovery.evaluation.aimed_methods import load_aimed
 from discovery.evaluation.bench.families import BenchTask
 from discovery.evaluation.bench.rows import ResultsFile, key_of
 from discovery.evaluation.cache import source_of, versions
@@ -28,7 +29,16 @@ from discovery.evaluation.method_table import BASELINES, HISTORY_ALONE, TRANSFER
 from discovery.evaluation.methods import Progress, load_method
 from discovery.evaluation.workers import Engine, run_all
 
-_LEARNING = ("acquisition", "belief", "campaign", "meta", "space", "tasks", "cycle.py")  # what decides our own methods
+_LEARNING = (
+    "acquisition",
+    "belief",
+    "campaign",
+    "meta",
+    "space",
+    "tasks",
+    "aimed_cycle.py",
+    "cycle.py",
+)  # what decides our own methods
 
 
 @dataclass(frozen=True)
@@ -173,7 +183,8 @@ def make_unit(unit: Unit, execute: Execute, results: ResultsFile, device: str) -
 
 def settings_hash(task: BenchTask, method: str) -> str:
     """Return the identity of the data and the code that decide a run; baselines hang on their own modules only."""
-    parts = [task.spec.spec_hash, str(sorted(versions().items())), _code_hash(method)]
+    code = _code_hash(method, len(task.spec.objectives) > 1)
+    parts = [task.spec.spec_hash, str(sorted(versions().items())), code]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
@@ -210,9 +221,9 @@ def _done(before: pd.DataFrame, wanted: Sequence[Piece], keep: bool) -> set[str]
 
 
 @lru_cache
-def _code_hash(method: str) -> str:
+def _code_hash(method: str, is_front: bool) -> str:
     """Return the identity of the code of a method: its own, and the library's where it learns before a campaign."""
-    digest = hashlib.sha256(source_of(type(load_method(method))))
+    digest = hashlib.sha256(source_of(type(load_aimed(method) if is_front else load_method(method))))
     if method not in BASELINES:
         library = Path(discovery.__file__).parent
         folders = [library / name for name in _LEARNING]

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 
 from discovery.campaign import CampaignSpec, check_supported
-from discovery.evaluation.bench.datasets import Column, FamilySource
+from discovery.evaluation.bench.datasets import SEVERAL, Column, FamilySource
 from discovery.evaluation.bench.tables import TaskTable
 from discovery.settings import cache_dir
 from discovery.space.elements import element_pattern
 
-SIMULATORS = {"reaction yield": ("reaction_kinetics", "gp_prior"), "bioactivity": ()}
-"""Simulators that campaigns learn from, by kind of family; the others have `gp_prior`. No simulator knows molecules."""
+SIMULATORS = {"reaction yield": ("reaction_kinetics", "gp_prior"), "bioactivity": (), SEVERAL: ()}
+"""Simulators that campaigns learn from, by kind of family; the others have `gp_prior`. None knows molecules; several
+objectives are compared with history alone."""
 LOG_RATIO = 10.0  # a positive parameter that spans a factor of ten or more is encoded by its logarithm
 
 
@@ -54,8 +55,8 @@ def _mapping(source: FamilySource, own: TaskTable, kin: Mapping[str, pd.DataFram
         "name": f"{source.name}.{own.name}",
         "parameters": [_parameter(column, own.frame[column.name], is_alone) for column in own.columns],
         "constraints": [{"type": "simplex", "parameters": whole, "total": 1.0}] if whole else [],
-        "outcomes": [_outcome(own)],
-        "objectives": [{"name": own.outcome.name, "goal": own.outcome.goal}],
+        "outcomes": [_outcome(column) for column in own.outcomes],
+        "objectives": [{"name": column.name, "goal": column.goal} for column in own.outcomes],
         "candidates": write_table(own.frame, folder, own.name),
         "experience": {
             "simulators": [{"name": name} for name in SIMULATORS.get(source.kind, ("gp_prior",))],
@@ -94,9 +95,8 @@ def _parameter(column: Column, cells: pd.Series, is_alone: bool) -> dict[str, An
     return {"name": column.name, "type": "continuous", "bounds": [low, high], "unit": column.unit, **scale}
 
 
-def _outcome(own: TaskTable) -> dict[str, Any]:
-    """Return the outcome: its range where the authors state one, or where it is a yield in percent."""
-    column = own.outcome
+def _outcome(column: Column) -> dict[str, Any]:
+    """Return an outcome: its range where the authors state one, or where it is a yield in percent."""
     shown: dict[str, Any] = {"name": column.name, "unit": column.unit}
     if column.low is not None and column.high is not None:
         return shown | {"range": [float(column.low), float(column.high)]}

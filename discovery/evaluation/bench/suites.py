@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from discovery.errors import ConfigurationError
+from discovery.evaluation.bench.datasets import SEVERAL
 from discovery.evaluation.bench.families import BenchTask, Family, LeaveOut, Split, family_names, load_families
 from discovery.evaluation.method_table import BASELINES
 
@@ -44,6 +45,7 @@ class Protocol:
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "bioactivity": Protocol(n_experiments=100, starts=(10,), batch_size=5, few_shot=(16, 32, 64)),
+    SEVERAL: Protocol(n_experiments=25),
 }
 """Protocols by kind of family; the others have the default."""
 
@@ -75,6 +77,11 @@ class Suite:
         if self.n_experiments is not None:
             protocol = replace(protocol, n_experiments=self.n_experiments)
         return protocol if self.starts is None else replace(protocol, starts=self.starts)
+
+    @property
+    def is_front(self) -> bool:
+        """Whether its campaigns have several objectives."""
+        return any(len(task.spec.objectives) > 1 for task in self.tasks)
 
     @property
     def tasks(self) -> list[BenchTask]:
@@ -115,7 +122,8 @@ def open_suite(options: SuiteOptions) -> Suite:
     """Load what a suite runs.
 
     Raises:
-        ConfigurationError: If there is no such suite or family, or none of its families is at hand.
+        ConfigurationError: If there is no such suite or family, none of its families is at hand, or some have one
+            objective and others several.
     """
     if options.suite not in _DEFAULTS:
         raise ConfigurationError(f"--suite must be one of {', '.join(_DEFAULTS)}; got {options.suite!r}.")
@@ -124,6 +132,7 @@ def open_suite(options: SuiteOptions) -> Suite:
     if names is None and options.suite == "small" and options.split is None:
         names = SMALL_FAMILIES
     families = load_families(names, split=options.split, leave_out=options.leave_out)
+    _check_alike(families)
     limit = options.n_tasks or n_tasks
     kept = tuple(replace(family, tasks=_spread(family.tasks, limit)) for family in families)
     if not any(family.tasks for family in kept):
@@ -139,6 +148,16 @@ def open_suite(options: SuiteOptions) -> Suite:
         starts=options.starts,
         leave_out=options.leave_out,
     )
+
+
+def _check_alike(families: Sequence[Family]) -> None:
+    """Refuse families of one objective beside families of several: they are measured by other numbers."""
+    fronts = [family.name for family in families if family.kind == SEVERAL]
+    if fronts and len(fronts) < len(families):
+        raise ConfigurationError(
+            f"--families must all have one objective, or all have several; got {', '.join(fronts)} beside others.",
+            "Run a bench for each.",
+        )
 
 
 def _spread(tasks: Sequence[BenchTask], limit: int | None) -> tuple[BenchTask, ...]:

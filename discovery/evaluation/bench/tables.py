@@ -1,4 +1,4 @@
-"""Published tables into tables of campaigns: one outcome, only what can be varied, blanks and context dealt with.
+"""Published tables into tables of campaigns: what is wanted, only what can be varied, blanks and context dealt with.
 
 The rules look at inputs alone, never at outcomes:
 
@@ -11,7 +11,7 @@ The rules look at inputs alone, never at outcomes:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ class TaskTable:
         frame: One row per measurement: parameters as numbers and text, then the outcome.
         context: Value at which the context column was held, or None.
         facts: What else the authors say.
+        further: What else is measured and wanted, beside the outcome.
     """
 
     name: str
@@ -48,6 +49,12 @@ class TaskTable:
     frame: pd.DataFrame
     context: float | None
     facts: Mapping[str, str]
+    further: tuple[Column, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[Column, ...]:
+        """All that is measured and wanted."""
+        return (self.outcome, *self.further)
 
     @property
     def names(self) -> list[str]:
@@ -67,35 +74,40 @@ class TaskTable:
     def varying(self) -> TaskTable:
         """Return the table without parameters that do not vary."""
         kept = tuple(column for column in self.columns if self.frame[column.name].nunique() > 1)
-        frame = self.frame[[column.name for column in kept] + [self.outcome.name]]
-        return TaskTable(self.name, kept, self.outcome, frame, self.context, self.facts)
+        return replace(self, columns=kept, frame=self.frame[[column.name for column in (*kept, *self.outcomes)]])
 
 
-def read_task(source: TaskSource, context: str | None, at: float | None = None) -> TaskTable | None:
+def read_task(
+    source: TaskSource, context: str | None, at: float | None = None, *, is_front: bool = False
+) -> TaskTable | None:
     """Read a published table as a table of a campaign.
 
     Args:
         source: The published table.
         context: Column that is held at one value, or None.
         at: That value; default the most frequent one.
+        is_front: Whether every outcome with a goal is wanted; else the first alone.
 
     Returns:
-        The table with all parameters that hold anything, or None where it has no outcome with a goal.
+        The table with all parameters that hold anything, or None where it has no outcome with a goal, or one alone
+        where several are wanted.
     """
-    outcome = next((column for column in source.columns if column.role == "outcome" and column.goal), None)
-    if outcome is None:
+    outcomes = [column for column in source.columns if column.role == "outcome" and column.goal]
+    outcomes = outcomes if is_front else outcomes[:1]
+    if len(outcomes) < 1 + is_front:
         return None
     raw = source.read()
     parameters = [c for c in source.columns if c.role == "parameter" and not is_blank(raw[c.name]).all()]
-    frame = pd.DataFrame({c.name: _cells(raw[c.name], c) for c in (*parameters, outcome)})
+    frame = pd.DataFrame({c.name: _cells(raw[c.name], c) for c in (*parameters, *outcomes)})
     if context in frame:
         at = _most_frequent(frame[context]) if at is None else at
         frame = frame[(frame[context] - at).abs() <= CONTEXT_WIDTH]
         parameters = [c for c in parameters if c.name != context]
-    frame = frame[[c.name for c in (*parameters, outcome)]].dropna().reset_index(drop=True)
+    frame = frame[[c.name for c in (*parameters, *outcomes)]].dropna().reset_index(drop=True)
     frame = _rounded_parts(frame, [c.name for c in parameters if c.is_part])
     facts = {key: str(value) for key, value in source.facts.items()}
-    return TaskTable(source.name, tuple(parameters), outcome, frame, at if context else None, facts)
+    held = at if context else None
+    return TaskTable(source.name, tuple(parameters), outcomes[0], frame, held, facts, tuple(outcomes[1:]))
 
 
 def as_history(table: TaskTable, campaign: TaskTable) -> pd.DataFrame | None:
@@ -110,7 +122,8 @@ def as_history(table: TaskTable, campaign: TaskTable) -> pd.DataFrame | None:
     """
     lacking = set(campaign.names) - set(table.names)
     is_whole = bool(table.fractions) == bool(campaign.fractions)  # else one of them is all of one part
-    if table.outcome.name != campaign.outcome.name or lacking - campaign.fractions or not is_whole:
+    is_same = [column.name for column in table.outcomes] == [column.name for column in campaign.outcomes]
+    if not is_same or lacking - campaign.fractions or not is_whole:
         return None
     return table.frame.assign(**dict.fromkeys(sorted(lacking), 0.0))
 
