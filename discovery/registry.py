@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from discovery.errors import ConfigurationError
 
@@ -195,11 +195,46 @@ def simulator_class(name: str) -> type:
 def bound_simulators(spec: CampaignSpec, space: SearchSpace) -> dict[str, TaskDistribution]:
     """Make the simulators that a campaign file names under `experience.simulators` and bind them to its space.
 
+    Returns:
+        Those that teach about the first objective's outcome, each giving the outcome that stands for it.
+
     Raises:
-        ConfigurationError: If a name or an override is unknown, or a simulator cannot live on the space.
+        ConfigurationError: If a name, an override or an outcome is unknown, or a simulator cannot live on the space.
     """
-    references = spec.experience.simulators
-    return {reference.name: simulator(reference.name, **reference.overrides).bind(space) for reference in references}
+    outcome, found = spec.objective.name, {}
+    for reference in spec.experience.simulators:
+        taught = reference.teaches(outcome, outcome)
+        if taught is not None:
+            made = simulator(reference.name, **reference.overrides)
+            found[reference.name] = giving(made, [taught] if taught else []).bind(space)
+    return found
+
+
+def giving(made: TaskDistribution, outcomes: Sequence[str]) -> TaskDistribution:
+    """Return a simulator whose tasks have a column for each of some of its outcomes.
+
+    Args:
+        made: The simulator, not bound to a space yet.
+        outcomes: Names among `simulator_outcomes`, in the order of the columns; none for the first.
+
+    Raises:
+        ConfigurationError: If it has no such outcome.
+    """
+    known = simulator_outcomes(type(made))
+    for name in outcomes:
+        if name not in known:
+            raise _unknown(f"outcome of {made.name}", name, known)
+    if list(outcomes) in ([], [known[0]]):
+        return made
+    return dataclasses.replace(cast(Any, made), outcomes=tuple(outcomes))  # a protocol is no dataclass to mypy
+
+
+def simulator_outcomes(made: type) -> tuple[str, ...]:
+    """Return the outcomes that a simulator can give, its first one first; `outcome` where it has but one.
+
+    One with several has `outcome_ranges` by name, and a field `outcomes`: the columns of its tasks.
+    """
+    return tuple(getattr(made, "outcome_ranges", {"outcome": ()}))
 
 
 def simulator(name: str, **overrides: object) -> TaskDistribution:

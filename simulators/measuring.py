@@ -29,19 +29,19 @@ def measure(
     Args:
         name: Name of the simulator; tasks are called `<name>-0`, `<name>-1`, …
         X: Encoded configurations. Shape `t x n x d`; unit cube.
-        truth: What is known, `Y` (shape `t x n x 1`, raw units) among it.
-        noise_sd: Standard deviation of the noise. Shape `t x n`; raw units.
+        truth: What is known, `Y` (shape `t x n x m`, raw units) among it.
+        noise_sd: Standard deviation of the noise. Shape `t x n x m`, or `t x n` for one outcome; raw units.
         outcome_range: Lowest and highest value that can be reported, raw units.
         draws: Source of the noise.
 
     Returns:
-        A batch without padding; `truth` has gained `noise_sd` (`t x n x 1`), `maximum` and `minimum` (`t x 1`: the
+        A batch without padding; `truth` has gained `noise_sd` (`t x n x m`), `maximum` and `minimum` (`t x m`: the
         best noise-free outcomes among the given points, for either goal).
     """
     t, n, _ = X.shape
     exact = truth["Y"]
-    noise = noise_sd.unsqueeze(-1)  # t x n x 1
-    Y = (exact + noise * draws.normal(t, n, 1)).clamp(*outcome_range)
+    noise = noise_sd.reshape(exact.shape)
+    Y = (exact + noise * draws.normal(*exact.shape)).clamp(*outcome_range)
     known = {**truth, "noise_sd": noise, "maximum": exact.amax(dim=1), "minimum": exact.amin(dim=1)}
     return TaskBatch(
         X=X,

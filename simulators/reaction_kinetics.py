@@ -1,4 +1,6 @@
-"""Yield surfaces of catalyzed reactions: A → P (wanted) → S, A → B beside it, on a catalyst that dies.
+"""Catalyzed reactions: A → P (wanted) → S, A → B beside it, on a catalyst that dies.
+
+Outcomes, in percent: `yield` (P that is found), `conversion` (of A), `byproducts` (S and B).
 
 Each task is one substrate: random Arrhenius constants, random effects of every level of every category, random orders
 in amounts. Parameters are mapped by the words of their names, see `simulators.roles`: temperature (K), time (s),
@@ -61,6 +63,7 @@ RANK = 2  # of the interactions
 INTERACTION = (0.0, 0.9)  # typical size of an embedding
 RECOVERY = (0.85, 1.0)  # share of the product that is found
 RELATIVE_NOISE = (0.0, 0.06)  # of the yield
+OUTCOMES = ("yield", "conversion", "byproducts")
 CHUNK_NUMBERS = 4_000_000  # float64 numbers of one chunk's largest tensor
 
 
@@ -110,9 +113,10 @@ def _draw_effects(layout: Layout, t: int, dead_levels: float, draws: Draws) -> t
 
 @dataclass(frozen=True)
 class ReactionKinetics:
-    """Yields in percent of catalyzed reactions with randomized kinetics.
+    """Yields, conversions and by-products in percent of catalyzed reactions with randomized kinetics.
 
     Attributes:
+        outcomes: What is measured, among `outcome_ranges`; the columns of the tasks.
         roles: Roles by hand, parameter name -> temperature, time, loading, equivalents, concentration or none.
         units: Units by hand, parameter name -> K, degC, degF, s, min, h or d.
         noise: Limits of the absolute noise, percent points; drawn log-uniformly.
@@ -123,14 +127,16 @@ class ReactionKinetics:
     name: ClassVar[str] = "reaction_kinetics"
     field: ClassVar[str] = "chemistry"
     inputs: ClassVar[str] = "temperature, time, loading, equivalents, concentration, categories, other numbers"
-    outputs: ClassVar[str] = "yield in percent"
+    outputs: ClassVar[str] = "yield, conversion, byproducts in percent"
     source: ClassVar[str] = "textbook kinetics (Levenspiel, Chemical Reaction Engineering), ranges not fitted to data"
     outcome_range: ClassVar[tuple[float, float]] = (0.0, 100.0)
+    outcome_ranges: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(OUTCOMES, (0.0, 100.0))
 
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
     noise: tuple[float, float] = (0.3, 3.0)
     dead_levels: float = 0.15
+    outcomes: tuple[str, ...] = dataclasses.field(default=OUTCOMES[:1], metadata={"is_override": False})
     layout: Layout | None = dataclasses.field(default=None, repr=False, metadata={"is_override": False})
 
     def __post_init__(self) -> None:
@@ -169,7 +175,7 @@ class ReactionKinetics:
         """Draw tasks, see `TaskDistribution.sample`.
 
         Returns:
-            A batch of yields in percent; its truth also holds `log_rate_ref` (ln of 1/s) and `energy_kj` (kJ/mol) of
+            A batch of outcomes in percent; its truth also holds `log_rate_ref` (ln of 1/s) and `energy_kj` (kJ/mol) of
             the main, consecutive, competing and deactivation step, each of shape `t x 4`.
 
         Raises:
@@ -181,11 +187,12 @@ class ReactionKinetics:
         draws = Draws(generator, torch.device(device))
         X = configurations(layout.columns, n_tasks, n_points, draws, points)
         mechanism = draw_mechanism(layout, n_tasks, self.dead_levels, draws)
-        exact = 100.0 * mechanism.recovery * _product(layout, mechanism, X)  # t x n
-        absolute = draws.log_uniform(n_tasks, 1, low=self.noise[0], high=self.noise[1])
-        relative = draws.uniform(n_tasks, 1, low=RELATIVE_NOISE[0], high=RELATIVE_NOISE[1])
+        found = _found(layout, mechanism, X)
+        exact = 100.0 * torch.stack([found[name] for name in self.outcomes], dim=-1)  # t x n x m
+        absolute = draws.log_uniform(n_tasks, 1, 1, low=self.noise[0], high=self.noise[1])
+        relative = draws.uniform(n_tasks, 1, 1, low=RELATIVE_NOISE[0], high=RELATIVE_NOISE[1])
         truth = {
-            "Y": exact.unsqueeze(-1),
+            "Y": exact,
             "log_rate_ref": mechanism.log_rate_ref,
             "energy_kj": mechanism.energy_kj,
         }
@@ -193,9 +200,12 @@ class ReactionKinetics:
         return measure(self.name, X, truth, noise_sd, self.outcome_range, draws)
 
 
-def _product(layout: Layout, mechanism: Mechanism, X: Tensor) -> Tensor:
-    """Return the product's share of all tasks, in chunks of bounded memory. Shape `t x n`."""
+def _found(layout: Layout, mechanism: Mechanism, X: Tensor) -> dict[str, Tensor]:
+    """Return the shares that every outcome is of what was put in, in chunks of bounded memory. Shapes `t x n`."""
     t, n, d = X.shape
     size = max(1, CHUNK_NUMBERS // (n * (2 * d + 8)))
     parts = [slice(start, start + size) for start in range(0, t, size)]
-    return torch.cat([react(layout, mechanism.at(part), X[part]).product for part in parts])
+    species = [react(layout, mechanism.at(part), X[part]) for part in parts]
+    reagent, product = torch.cat([one.reagent for one in species]), torch.cat([one.product for one in species])
+    beside = torch.cat([one.consecutive + one.competing for one in species])
+    return {"yield": mechanism.recovery * product, "conversion": 1.0 - reagent, "byproducts": beside}

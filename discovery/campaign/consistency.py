@@ -11,7 +11,7 @@ from discovery import registry
 from discovery.campaign.allowed import check_constraints
 from discovery.campaign.context import check_context
 from discovery.campaign.experience import held_in, history_file, history_name
-from discovery.campaign.laboratories import TableExperiment
+from discovery.campaign.laboratories import SimulatorExperiment, TableExperiment
 from discovery.campaign.materials import check_mixtures
 from discovery.campaign.parameters import ContinuousParameter, DiscreteParameter
 from discovery.campaign.parts import fault, nearest
@@ -43,6 +43,7 @@ def check(spec: CampaignSpec) -> None:
     _check_held(spec)
     _check_acquisition(spec)
     _check_elsewhere(spec)
+    _check_simulated(spec)
     check_wants(spec)
     check_context(spec)
     check_mixtures(spec.mixtures, spec.parameter_names, spec.outcome_names)
@@ -53,6 +54,27 @@ def _check_elsewhere(spec: CampaignSpec) -> None:
     pool = getattr(spec.experiment, "pool", None)
     if pool is not None and spec.inbox is None:
         raise fault("inbox", f"must name the folder that workers of {pool} put results into; got none")
+
+
+def _check_simulated(spec: CampaignSpec) -> None:
+    """Check that outcomes of simulators stand for outcomes of the campaign, in a dry run for each of them."""
+    for i, ref in enumerate(spec.experience.simulators):
+        for name in ref.outcomes or ():
+            if name not in spec.believed:
+                text = f"must name outcomes of objectives or outcome_constraints; got {name!r}"
+                raise fault(f"experience.simulators[{i}].outcomes", text, nearest(name, spec.believed))
+    if not isinstance(spec.experiment, SimulatorExperiment):
+        return
+    said, key = spec.experiment.outcomes, "experiment.outcomes"
+    for name in said or ():
+        if name not in spec.outcome_names:
+            raise fault(key, f"must name outcomes of the campaign; got {name!r}", nearest(name, spec.outcome_names))
+    lacking = [name for name in spec.outcome_names if name not in (said or ())]
+    if lacking and (said is not None or len(spec.outcome_names) > 1):
+        text = f"must say for every outcome which of the simulator's it is; {lacking[0]!r} is not there"
+        raise fault(key, text, f"Add `outcomes: {{{lacking[0]}: NAME}}`; `discovery simulators show` names them.")
+    if said is not None and len(set(said.values())) < len(said):
+        raise fault(key, f"must not give two outcomes the same; got {', '.join(said.values())}", "Remove one of them.")
 
 
 def _check_blocks(spec: CampaignSpec) -> None:

@@ -28,16 +28,36 @@ Held = Annotated[Annotated[Number, Tag("<number>")] | Annotated[Text, Tag("<text
 
 
 class SimulatorRef(Part):
-    """A simulator that the campaign learns from; further keys override its settings."""
+    """A simulator that the campaign learns from; further keys override its settings.
+
+    Attributes:
+        name: The simulator.
+        outcomes: By outcome of the campaign, which of the simulator's it is; None: the first objective's is its first.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     name: Text
+    outcomes: Annotated[dict[Text, Text], Field(min_length=1)] | None = None
 
     @property
     def overrides(self) -> dict[str, Any]:
         """Settings that differ from the simulator's own."""
         return dict(self.model_extra or {})
+
+    def teaches(self, outcome: str, first: str) -> str | None:
+        """Return which of the simulator's outcomes stands for one of the campaign's.
+
+        Args:
+            outcome: An outcome of the campaign.
+            first: The first objective's outcome.
+
+        Returns:
+            Its name; empty for the simulator's first one; None where it says nothing about the outcome.
+        """
+        if self.outcomes is None:
+            return "" if outcome == first else None
+        return self.outcomes.get(outcome)
 
 
 class CampaignRef(Part):

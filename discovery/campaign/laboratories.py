@@ -36,12 +36,19 @@ class TableExperiment(Elsewhere):
 
 
 class SimulatorExperiment(Elsewhere):
-    """Trials are run by a simulator: a dry run; further keys override its settings."""
+    """Trials are run by a simulator: a dry run; further keys override its settings.
+
+    Attributes:
+        name: The simulator.
+        outcomes: By outcome of the campaign, which of the simulator's it is; needed where there are several.
+        seed: Which task is drawn, and its noise.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     type: Literal["simulator"]
     name: Text
+    outcomes: Annotated[dict[Text, Text], Field(min_length=1)] | None = None
     seed: Count = 0
 
     @property

@@ -176,7 +176,7 @@ class CampaignSpec(Part):
     def for_outcome(self, name: str) -> CampaignSpec:
         """Return the campaign as it is for the belief in one of its outcomes.
 
-        Only that outcome is wanted. Simulators teach about the first objective's outcome and about no other.
+        Only that outcome is wanted, and of simulators those remain that teach about it.
 
         Args:
             name: One of `believed`.
@@ -190,10 +190,13 @@ class CampaignSpec(Part):
             "outcome_constraints": (),
             "cost": None,
         }
-        if name != self.objective.name:
-            changed["experience"] = self.experience.model_copy(update={"simulators": ()})
+        first, every = self.objective.name, self.experience.simulators
+        teachers = tuple(ref for ref in every if ref.teaches(name, first) is not None)
+        if len(teachers) < len(every):
+            others = {f"simulator:{ref.name}" for ref in every if ref not in teachers}
+            changed["experience"] = self.experience.model_copy(update={"simulators": teachers})
             if self.hypotheses != "auto":
-                changed["hypotheses"] = tuple(h for h in self.hypotheses if not h.name.startswith("simulator:"))
+                changed["hypotheses"] = tuple(h for h in self.hypotheses if h.name not in others)
         made = self.model_copy(update=changed)
         made.__dict__.pop("spec_hash", None)  # what was computed for the whole campaign is not that of the part
         return made

@@ -44,13 +44,14 @@ def show_simulator(
 
     And what a campaign file may override.
     """
-    from discovery.registry import override_names, simulator_card, simulator_class
+    from discovery.registry import override_names, simulator_card, simulator_class, simulator_outcomes
 
-    card = asdict(simulator_card(name))
-    overrides = override_names(simulator_class(name))
+    card, made = asdict(simulator_card(name)), simulator_class(name)
+    overrides, outcomes = override_names(made), simulator_outcomes(made)
     if as_json:
-        print_json({**card, "overrides": overrides})
+        print_json({**card, "overrides": overrides, "outcomes": outcomes})
         return
     for key, value in card.items():
         say(f"{key + ':':<11}{value}")
     say(f"{'overrides:':<11}{', '.join(overrides) or 'none'}")
+    say(f"{'outcomes:':<11}{', '.join(outcomes)}")

@@ -116,7 +116,8 @@ def train_for(
     if not tasks and spec.hypotheses != "auto":
         kept = tuple(item for item in spec.hypotheses if item.name not in FROM_HISTORY)
         spec = spec.model_copy(update={"hypotheses": kept})
-    is_without = (only in FROM_HISTORY and not tasks) or (str(only).startswith(SIMULATOR) and not is_first)
+    names = [SIMULATOR + ref.name for ref in spec.experience.simulators]
+    is_without = (only in FROM_HISTORY and not tasks) or (str(only).startswith(SIMULATOR) and only not in names)
     return _trained(context, spec, experience, NO_TRANSFER if is_without else only, progress)
 
 

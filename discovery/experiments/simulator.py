@@ -34,14 +34,14 @@ class SimulatorAdapter:
     Attributes:
         distribution: The simulator, bound to the space.
         space: The space.
-        outcome: Name of the outcome.
+        outcomes: Names of the outcomes, one for each column of its tasks.
         seed: Which task is drawn; with the trial also its noise.
         anchors: Encoded configurations that pin the task's function down. Shape `n x d`.
     """
 
     distribution: TaskDistribution
     space: SearchSpace
-    outcome: str
+    outcomes: tuple[str, ...]
     seed: int
     anchors: np.ndarray
 
@@ -51,34 +51,43 @@ class SimulatorAdapter:
 
         Raises:
             ConfigurationError: If the experiment is of another type, the simulator is unknown or does not fit the
-                space, or the campaign has several outcomes.
+                space, or it has no such outcome.
         """
         experiment = spec.experiment
         if not isinstance(experiment, SimulatorExperiment):
             raise ConfigurationError(f"experiment.type must be simulator for this adapter; got {experiment!r}.")
-        if len(spec.outcome_names) > 1:
-            raise ConfigurationError(
-                f"A simulator has one outcome; the campaign {spec.name} has {', '.join(spec.outcome_names)}.",
-                "Keep the objective's outcome for a dry run.",
-            )
-        distribution = registry.simulator(experiment.name, **experiment.overrides).bind(space)
+        said = experiment.outcomes or {}
+        made = registry.giving(registry.simulator(experiment.name, **experiment.overrides), list(said.values()))
+        distribution = made.bind(space)
         anchors = space.sample(N_ANCHORS, rng(experiment.seed, "experiment anchors"))
-        return cls(distribution, space, spec.objective.name, experiment.seed, anchors)
+        return cls(distribution, space, tuple(said) or (spec.objective.name,), experiment.seed, anchors)
 
     def run(self, configuration: Mapping[str, object], context: TrialContext) -> AdapterResult:
         """Evaluate a configuration; the same configuration and trial give the same outcome.
 
         Returns:
-            The noisy outcome; the noise-free one is in `extra`.
+            The noisy outcomes; the noise-free ones are in `extra`, with several outcomes `<outcome>_noise_free`.
         """
         exact, noise_sd = self._truth(self.space.encode(pd.DataFrame([dict(configuration)])))
-        noise = rng(self.seed, "experiment noise", context.key, context.trial_id).normal(0.0, 1.0)
-        low, high = getattr(self.distribution, "outcome_range", (-np.inf, np.inf))
-        noisy = float(np.clip(exact + noise_sd * noise, low, high))
-        return AdapterResult({self.outcome: noisy}, {"noise_free": exact, "noise_sd": noise_sd})
+        noise = rng(self.seed, "experiment noise", context.key, context.trial_id).normal(0.0, 1.0, len(self.outcomes))
+        noisy = np.clip(exact + noise_sd * noise, *self._limits)
+        extra: dict[str, object] = {}
+        for name, free, sd in zip(self.outcomes, exact.tolist(), noise_sd.tolist(), strict=True):
+            prefix = f"{name}_" if len(self.outcomes) > 1 else ""
+            extra |= {f"{prefix}noise_free": free, f"{prefix}noise_sd": sd}
+        return AdapterResult(dict(zip(self.outcomes, noisy.tolist(), strict=True)), extra)
 
-    def _truth(self, x: np.ndarray) -> tuple[float, float]:
-        """Return the noise-free outcome and its noise's standard deviation. Shape of `x`: `1 x d`."""
+    @property
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest value of every outcome. Shapes `m`."""
+        one = getattr(self.distribution, "outcome_range", (-np.inf, np.inf))
+        ranges = getattr(self.distribution, "outcome_ranges", {})
+        limits = [ranges.get(name, one) for name in getattr(self.distribution, "outcomes", self.outcomes)]
+        low, high = np.array(limits, dtype=np.float64).T
+        return low, high
+
+    def _truth(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return noise-free outcomes and their noise's standard deviations. Shape of `x`: `1 x d`; of both `m`."""
         import torch
 
         from discovery.seeds import torch_generator
@@ -88,5 +97,5 @@ class SimulatorAdapter:
         truth = self.distribution.sample(1, len(points), generator, points=points).truth or {}
         if "Y" not in truth:
             raise ConfigurationError(f"The simulator {self.distribution.name} must know its truth to be an experiment.")
-        noise_sd = truth["noise_sd"][0, -1, 0].item() if "noise_sd" in truth else 0.0
-        return truth["Y"][0, -1, 0].item(), noise_sd
+        exact = truth["Y"][0, -1].numpy()
+        return exact, truth["noise_sd"][0, -1].numpy() if "noise_sd" in truth else np.zeros_like(exact)

@@ -12,6 +12,7 @@ from discovery.registry import simulator_names
 from discovery.space import SearchSpace
 
 MakeSpec = Callable[..., CampaignSpec]
+CONTEXT = TrialContext("t1", "p", "k", "abc")
 
 
 def make_adapter(make_spec: MakeSpec, name: str, **options: object) -> SimulatorAdapter:
@@ -55,15 +56,42 @@ def test_settings_of_the_simulator_are_taken(make_spec: MakeSpec) -> None:
     assert make_adapter(make_spec, "gp_prior", p_irrelevant=0.7).distribution.p_irrelevant == 0.7
 
 
-def test_a_simulator_has_one_outcome(make_spec: MakeSpec) -> None:
-    """A campaign with more outcomes is refused before anything is run."""
-    spec = make_spec(
-        candidates=None,
-        outcomes=[{"name": "yield"}, {"name": "impurity"}],
-        experiment={"type": "simulator", "name": "gp_prior"},
-    )
-    with pytest.raises(ConfigurationError, match="has one outcome"):
-        SimulatorAdapter.from_spec(spec, SearchSpace.from_spec(spec))
+TWO = {"candidates": None, "outcomes": [{"name": "yield"}, {"name": "waste"}], "objectives": [{"name": "yield"}]}
+
+
+def test_a_simulator_plays_several_outcomes_of_one_reaction(make_spec: MakeSpec) -> None:
+    """Every outcome is the column that the file names, of one task: the yield is the same beside others as alone."""
+    said = {"waste": "byproducts", "yield": "yield"}
+    spec = make_spec(**TWO, experiment={"type": "simulator", "name": "reaction_kinetics", "outcomes": said})
+    both = SimulatorAdapter.from_spec(spec, SearchSpace.from_spec(spec))
+    alone = make_adapter(make_spec, "reaction_kinetics")
+    configuration = {"ligand": "A", "temperature": 60.0}
+    found = both.run(configuration, CONTEXT)
+    assert list(found.outcomes) == ["waste", "yield"]
+    assert found.extra["yield_noise_free"] == pytest.approx(alone.run(configuration, CONTEXT).extra["noise_free"])
+    assert 0 <= found.extra["waste_noise_free"] <= 100 - found.extra["yield_noise_free"]
+    assert found == both.run(configuration, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "why"),
+    [
+        (None, "must say for every outcome which of the simulator's it is; 'yield' is not there"),
+        ({"yield": "yield"}, "'waste' is not there"),
+        ({"yield": "yield", "waste": "yield"}, "must not give two outcomes the same"),
+        ({"yield": "yield", "waste": "byproducts", "cost": "conversion"}, "must name outcomes of the campaign"),
+    ],
+)
+def test_every_outcome_of_a_dry_run_is_named_once(make_spec: MakeSpec, outcomes: dict | None, why: str) -> None:
+    """A campaign file that leaves an outcome open, or gives two the same, is refused before anything is made."""
+    with pytest.raises(ConfigurationError, match=why):
+        make_spec(**TWO, experiment={"type": "simulator", "name": "reaction_kinetics", "outcomes": outcomes})
+
+
+def test_an_outcome_that_a_simulator_does_not_have_is_refused(make_spec: MakeSpec) -> None:
+    """The names that there are stand in the message."""
+    with pytest.raises(ConfigurationError, match="outcome of gp_prior must be one of outcome; got 'pressure'"):
+        make_adapter(make_spec, "gp_prior", outcomes={"yield": "pressure"})
 
 
 def test_the_adapter_of_another_experiment_is_refused(make_spec: MakeSpec) -> None:
