@@ -76,6 +76,7 @@ class CampaignSpec(Part):
     seed: Count = 0
 
     _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
+    _source: str = PrivateAttr("")
 
     @model_validator(mode="before")
     @classmethod
@@ -94,7 +95,7 @@ class CampaignSpec(Part):
         Args:
             data: The keys and their values.
             base_dir: Folder that relative paths start from.
-            source: File that the mapping came from, for messages.
+            source: File that the mapping came from, for messages and for commands that people are told.
 
         Raises:
             ConfigurationError: If a key is unknown, missing or wrong; one sentence per fault.
@@ -103,7 +104,7 @@ class CampaignSpec(Part):
             spec = cls.model_validate(data)
         except ValidationError as error:
             raise explain(error, data, source) from None
-        spec._base_dir = Path(base_dir).resolve()
+        spec._base_dir, spec._source = Path(base_dir).resolve(), source
         return spec
 
     @classmethod
@@ -123,6 +124,11 @@ class CampaignSpec(Part):
     def base_dir(self) -> Path:
         """Folder that relative paths start from: the folder of the campaign file."""
         return self._base_dir
+
+    @property
+    def source(self) -> str:
+        """The campaign file as it was named when it was read; empty where the campaign came from none."""
+        return self._source
 
     def resolve(self, path: str) -> Path:
         """Return a path of the file as an absolute path."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from discovery.report.grids import Grid
-from discovery.report.style import labeled, number
+from discovery.report.style import labeled
 from discovery.review.explain import hypothesis_words
 from discovery.review.reasons import driver_words, short_text
+from discovery.space.censored import shown
 
 if TYPE_CHECKING:
     from discovery.review.explanation import Explanation
@@ -73,7 +74,7 @@ def neighbors_grid(explanation: Explanation) -> Grid:
         (
             neighbor.measurement_id.removeprefix(f"{card.campaign}-"),
             different_text(neighbor),
-            number(neighbor.outcome, 3),
+            shown(neighbor.outcome, neighbor.limit, ".3g") + (" (doubtful)" if neighbor.is_doubtful else ""),
             f"{neighbor.distance:.2f}",
         )
         for neighbor in card.neighbors

@@ -19,6 +19,7 @@ from discovery.report.svg import data_uri
 from discovery.review.card import MOLECULE, value_text
 from discovery.review.card_text import further_sentences, shown_mean
 from discovery.review.reasons import driver_words, reasons
+from discovery.space.censored import shown
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -139,7 +140,7 @@ def structures(explanation: Explanation) -> list[dict[str, str]]:
         for name in here:
             if name in neighbor.changes:
                 alike = f"similarity {neighbor.similarity[name]:.2f}"
-                said = f"{card.outcome} {neighbor.outcome:.3g} {card.unit}".rstrip()
+                said = f"{card.outcome} {shown(neighbor.outcome, neighbor.limit, '.3g')} {card.unit}".rstrip()
                 drawn.append(_structure(str(neighbor.changes[name]), f"measured: {said}, {alike}"))
     return drawn
 

@@ -45,10 +45,12 @@ def faded(name: str, alpha: float) -> str:
 
 
 def number(value: object, digits: int = 4) -> str:
-    """Write a number with some significant digits, anything else as it is; `-` for None."""
+    """Write a number with some significant digits, truth as `true` or `false`, the rest as it is; `-` for None."""
     if value is None:
         return "-"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, int | float):
         return str(value)
     return str(value) if isinstance(value, int) else f"{value:.{digits}g}"
 

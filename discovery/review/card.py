@@ -109,6 +109,7 @@ class ProposalCard:
         others: What is expected of the campaign's other outcomes.
         numbers: What else spoke for or against it when it was made, by name, such as `p_allowed` and `cost`.
         today: What was given, and what was not to be had, when it was made, in sentences; empty where nothing was.
+        file: The campaign file as commands name it; `FILE` where the campaign came from none.
     """
 
     proposal_id: str
@@ -131,6 +132,7 @@ class ProposalCard:
     others: tuple[FurtherOutcome, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     today: str = ""
+    file: str = "FILE"
 
 
 def make_card(
@@ -172,6 +174,7 @@ def make_card(
         seed=proposal.seed,
         others=tuple(_further(spec, name, mix(told)) for name, told in said.items() if name != outcome.name),
         numbers=dict(proposal.numbers),
+        file=spec.source or "FILE",
     )
 
 

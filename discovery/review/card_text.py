@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from discovery.errors import counted
 from discovery.review.card import value_text
 from discovery.review.explain import hypothesis_words
+from discovery.space.censored import shown
 
 if TYPE_CHECKING:
     from discovery.review.card import HypothesisView, ProposalCard, Setting
@@ -77,7 +79,7 @@ def number_text(name: str, value: float) -> str:
 
 def explain_command(card: ProposalCard) -> str:
     """Return the command that explains a proposal in full."""
-    return f"discovery explain FILE {card.proposal_id}"
+    return f"discovery explain {shlex.quote(card.file)} {card.proposal_id}"
 
 
 def shown_mean(card: ProposalCard) -> float:
@@ -112,9 +114,9 @@ def _view_text(view: HypothesisView, unit: str) -> str:
 def _neighbor_text(neighbor: Neighbor, outcome: str, unit: str) -> str:
     changes = ", ".join(_change_text(neighbor, name, value) for name, value in neighbor.changes.items())
     said = f"with {changes}" if changes else "the same configuration"
-    return (
-        f"{neighbor.measurement_id}: {outcome} {neighbor.outcome:.3g}{unit}, {said} (distance {neighbor.distance:.2f})"
-    )
+    found = f"{neighbor.measurement_id}: {outcome} {shown(neighbor.outcome, neighbor.limit, '.3g')}{unit}"
+    doubt = "; doubtful, `discovery status` says why" if neighbor.is_doubtful else ""
+    return f"{found}, {said} (distance {neighbor.distance:.2f}{doubt})"
 
 
 def _change_text(neighbor: Neighbor, name: str, value: object) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from discovery.space.censored import SUFFIX
+
 if TYPE_CHECKING:
     from discovery.space import SearchSpace
     from discovery.store import ProposalRow
@@ -30,6 +32,8 @@ class Neighbor:
         distance: Root of the summed squares of the parameters' distances: 1 is one parameter changed from end to end.
         changes: Parameters whose value differs, with the value there.
         similarity: Tanimoto similarity by parameter, for molecules that differ: 1 is the same fragments, 0 none.
+        limit: `<` or `>` where the outcome is a bound, else empty.
+        is_doubtful: Whether a person should look at the measurement again (`discovery.session.doubts`).
     """
 
     measurement_id: str
@@ -37,6 +41,8 @@ class Neighbor:
     distance: float
     changes: dict[str, object]
     similarity: dict[str, float] = field(default_factory=dict)
+    limit: str = ""
+    is_doubtful: bool = False
 
 
 def nearest(
@@ -60,6 +66,7 @@ def nearest(
     distance = np.linalg.norm(steps, axis=1)
     near = np.argsort(distance, kind="stable")[:n]
     rows, mine = space.typed(past.iloc[near]).to_dict("records"), space.typed(here).iloc[0].to_dict()
+    limits = past.get(f"{outcome}{SUFFIX}", pd.Series("", index=past.index)).fillna("")
     molecules = [(k, codec.name) for k, codec in enumerate(space.codecs) if codec.kind == MOLECULE]
     return tuple(
         Neighbor(
@@ -68,6 +75,7 @@ def nearest(
             distance=float(distance[i]),
             changes={str(name): value for name, value in row.items() if value != mine[name]},
             similarity={name: float(1 - steps[i, k]) for k, name in molecules if row[name] != mine[name]},
+            limit=str(limits.iloc[i]),
         )
         for i, row in zip(near.tolist(), rows, strict=True)
     )

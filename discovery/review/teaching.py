@@ -79,7 +79,7 @@ def lesson_of(foresight: Foresight, x: np.ndarray, observed: Observations, field
 def hypothesis_information(belief: Belief, x: np.ndarray) -> dict[str, float]:
     """Return the expected information on which hypothesis is true, nats, by hypothesis. `x` has shape `d`."""
     X = torch.as_tensor(x, dtype=torch.float64, device=belief.steps.device)[None]
-    parts = information(noisy(belief.kept, X), [len(part.log_weight) for part in belief.kept])[0]
+    parts = information(noisy(belief.kept, X), [len(part.log_weight) for part in belief.kept])[0].clamp(min=0.0)
     return dict(zip((part.name for part in belief.kept), parts.tolist(), strict=True))
 
 

@@ -8,7 +8,7 @@ the second case; a person corrects or retracts it, or measures again. Next in th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from discovery.belief.records import BeliefSummary
     from discovery.campaign import CampaignSpec
     from discovery.evaluation.calibration import StoredPredictions
+    from discovery.review import ProposalCard
     from discovery.store import Store
 
 DOUBTFUL = "doubtful"
@@ -103,6 +104,13 @@ def doubts(store: Store, spec: CampaignSpec) -> list[Doubt]:
         )
         for row in rows.to_dict("records")
     ]
+
+
+def with_doubts(card: ProposalCard, store: Store, spec: CampaignSpec) -> ProposalCard:
+    """Return a card whose nearest experiments say which of them are doubtful."""
+    doubtful = {doubt.measurement_id for doubt in doubts(store, spec)} if card.neighbors else set()
+    near = tuple(replace(one, is_doubtful=one.measurement_id in doubtful) for one in card.neighbors)
+    return replace(card, neighbors=near)
 
 
 def _last_found(metrics: pd.DataFrame) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from discovery.errors import DiscoveryError, InputError
 from discovery.review import make_card
 from discovery.session.changes import changed_since
+from discovery.session.doubts import with_doubts
 from discovery.session.proposing import Proposing
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Explaining(Proposing):
             since = changed_since(self.store, self.name, proposal.created_at)
             self._check_space(proposal_id, (one.checkpoint_id for one in said), since)
             scene = self._scene(proposal, name, said, usable)
-        card = make_card(proposal, usable, self.spec, self.space, name)
+            card = with_doubts(make_card(proposal, usable, self.spec, self.space, name), self.store, self.spec)
         return explain(proposal, card, scene, lesson=lesson, plots=plots)
 
     def explanations(self, proposal_ids: Sequence[str]) -> dict[str, Explanation]:

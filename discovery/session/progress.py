@@ -127,7 +127,9 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
         return None
     columns = ["measurement_id", "position", *spec.parameter_names, *spec.believed]
     columns += [f"{name}{SUFFIX}" for name in spec.believed if f"{name}{SUFFIX}" in measured]
-    return {str(name): value for name, value in measured[columns].iloc[int(np.nanargmax(score))].to_dict().items()}
+    (best,) = measured[columns].iloc[[int(np.nanargmax(score))]].to_dict("records")
+    truths = [parameter.name for parameter in spec.parameters if parameter.type == "boolean"]
+    return {str(name): value for name, value in best.items()} | {name: bool(best[name]) for name in truths}
 
 
 def n_candidates_left(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, book: ProposalBook) -> int:

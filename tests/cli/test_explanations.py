@@ -28,8 +28,8 @@ def test_explain_says_why(cli, proposed, tmp_path):
 
 
 def test_the_card_points_to_it(cli, proposed):
-    """What stands at the end of a card is the command, but for the file."""
-    assert "discovery explain FILE lab-c001-00" in cli("review", proposed).out
+    """What stands at the end of a card is the command, file and all."""
+    assert f"discovery explain {proposed} lab-c001-00" in cli("review", proposed).out
 
 
 def test_what_there_is_not_is_said(cli, file):

@@ -24,7 +24,7 @@ def test_known_names_never_share_a_color() -> None:
     ("shown", "expected"),
     [
         (number(None), "-"),
-        (number(True), "True"),
+        (number(True), "true"),
         (number(12), "12"),
         (number(93.456789), "93.46"),
         (number("XPhos"), "XPhos"),

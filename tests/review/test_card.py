@@ -78,6 +78,30 @@ def measured() -> pd.DataFrame:
     )
 
 
+def test_a_neighbor_that_is_a_bound_or_in_doubt_says_so(
+    proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec
+) -> None:
+    """A bound is read as one, never as a value, and a doubtful measurement is named where it is compared with."""
+    bounded = measured.assign(yield_limit=["", "<", "", None])
+    card = make_card(proposal, bounded, spec, SearchSpace.from_spec(spec))
+    near = tuple(replace(one, is_doubtful=one.measurement_id == "m4") for one in card.neighbors)
+    text = render_text(replace(card, neighbors=near))
+    assert "m4: yield 99 %, with temperature 59 (distance 0.01; doubtful, `discovery status` says why)" in text
+    assert "m2: yield < 70 %, with temperature 50 (distance 0.10)" in text
+
+
+def test_the_card_ends_with_a_command_that_can_be_copied(
+    proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec
+) -> None:
+    """The file is the one that was read, in quotes where the shell needs them; without a file it stands for one."""
+    space = SearchSpace.from_spec(spec)
+    assert render_text(make_card(proposal, measured, spec, space)).endswith("discovery explain FILE lab-c002-00")
+    read = CampaignSpec.from_mapping(spec.model_dump(), spec.base_dir, source="my lab.yaml")
+    assert render_text(make_card(proposal, measured, read, space)).endswith(
+        "discovery explain 'my lab.yaml' lab-c002-00"
+    )
+
+
 def test_neighbors_come_by_encoded_distance(proposal: ProposalRow, measured: pd.DataFrame, spec: CampaignSpec) -> None:
     """The nearest three, nearest first, each with what is different there."""
     found = nearest(proposal, measured, "yield", SearchSpace.from_spec(spec))

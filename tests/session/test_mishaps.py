@@ -1,6 +1,7 @@
 """Mishaps have rules: bounds, failures, wild values, blocks, and results that come otherwise than asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from discovery.errors import InputError, StatusError
 from discovery.report.campaign import CampaignFrames, conditions_grid
 from discovery.report.corrections import doubts_grid
 from discovery.report.html import campaign_html
+from discovery.review.neighbors import Neighbor
 from discovery.session import Campaign
-from discovery.session.doubts import doubts
+from discovery.session.doubts import doubts, with_doubts
 from discovery.session.failures import success_observations
 from tests.session.free_campaign import FREE, LIGAND, ROWS
 
@@ -178,6 +180,10 @@ def test_a_wild_value_is_named_and_counts_for_less(open_free: Open) -> None:
     (doubt,) = doubts(campaign.store, campaign.spec)
     assert (doubt.measurement_id, doubt.found) == ("free-m0008", "4.4")
     assert "discovery retract lab.yaml free-m0008" in doubt.sentences(Path("lab.yaml"))[1]
+    card = campaign.card(campaign.ask(1)["proposal_id"].iloc[0])
+    near = tuple(Neighbor(f"free-m000{i}", 4.4, 0.1, {}) for i in (8, 7))
+    marked = with_doubts(replace(card, neighbors=near), campaign.store, campaign.spec)
+    assert [neighbor.is_doubtful for neighbor in marked.neighbors] == [True, False]
     campaign.correct("free-m0008", {"yield": 44.0}, "decimal point")
     assert campaign.adapt().doubtful == ()
     assert doubts(campaign.store, campaign.spec) == []
