@@ -66,6 +66,7 @@ def validate(file: FileArgument, as_json: JsonFlag = False) -> None:
         "simulators": [item.name for item in spec.experience.simulators],
         "n_history": _n_earlier_tasks(spec),
         "n_history_rows_left_out": n_left_out,
+        "n_history_bounds": {} if history is None else history.n_bounds,
         "history_differences": [] if history is None else history.differences,
         "history_columns_unused": [] if history is None else history.unused,
         "budget": spec.budget.experiments,
@@ -158,7 +159,8 @@ def _check_makers(spec: CampaignSpec, space: SearchSpace) -> None:
     if spec.experience.simulators:
         from discovery.registry import bound_simulators  # their packages load torch
 
-        bound_simulators(spec, space)
+        for outcome in spec.believed:
+            bound_simulators(spec.for_outcome(outcome), space)
     if spec.experiment is not None:
         from discovery.experiments import Forewarns, adapter_for
 
@@ -237,6 +239,8 @@ def _store_if_any(spec: CampaignSpec) -> Store | None:
 def _history_lines(history: HistoryTasks) -> list[str]:
     """Write what is made of the history, and what is left out of it."""
     lines = [f"Note: {text}" for text in history.differences]
+    for name, n in history.n_bounds.items():
+        lines.append(f"Note: {counted(n, 'outcome')} of {name} are bounds (< or >) and learned from as such.")
     if history.unused:
         names = ", ".join(history.unused[:SHOWN_COLUMNS]) + (", …" if len(history.unused) > SHOWN_COLUMNS else "")
         lines.append(f"Note: nothing is learned from these columns of the history: {names}.")

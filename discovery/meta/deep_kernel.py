@@ -114,7 +114,7 @@ def deep_members(scalars: Mapping[str, Tensor], n_folds: int, geometry: Geometry
 
 @dataclass(frozen=True)
 class DeepKernelGP(MetaGP):
-    """MetaGP whose features and components come out of networks."""
+    """MetaGP whose features and components come out of networks; of the history it learns from values, not bounds."""
 
     family: ClassVar[str] = NAME
 
@@ -130,8 +130,8 @@ class DeepKernelGP(MetaGP):
         """
         if not isinstance(distribution, HistoryDistribution):
             raise ConfigurationError(f"A {NAME} hypothesis must learn from a history; got {distribution}.")
-        if len(distribution.tasks) < FEWEST_TASKS:
-            n = len(distribution.tasks)
+        n = len(_measured(distribution.tasks))
+        if n < FEWEST_TASKS:
             raise NotEnoughDataError(f"A {NAME} hypothesis needs {FEWEST_TASKS} earlier tasks at least; got {n}.")
         return super().meta_train(distribution, setting, start_from=start_from)
 
@@ -147,6 +147,7 @@ class DeepKernelGP(MetaGP):
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> DeepKernelGP:
+        tasks = _measured(tasks)
         scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
         wider, device = tasks[0].space, torch.device(setting.device)
         own = None if wider is None else OwnBlocks.of(wider, device)
@@ -169,3 +170,8 @@ class DeepKernelGP(MetaGP):
             trust={"deep_lengthscale": scalars["deep_lengthscale"]},
             scores=ranking_scores(trained.unseen(batch.X)[1], batch) | {"held_out_nlpd": min(trained.held_out_nlpd)},
         )
+
+
+def _measured(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Return the tasks without their bounds, which no network can learn from; tasks of nothing else drop out."""
+    return tuple(task for task in (one.measured() for one in tasks) if task.n_points)

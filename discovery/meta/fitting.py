@@ -16,6 +16,7 @@ from torch import Tensor
 from discovery.meta.features import SourceFeatures
 from discovery.meta.geometry import Geometry
 from discovery.meta.kernels import kumaraswamy, matern52, squared_distance
+from discovery.meta.told_sources import told_sources
 from discovery.tasks.task import TaskBatch
 
 LOG_2PI = math.log(2 * math.pi)
@@ -91,6 +92,7 @@ def subsample(batch: TaskBatch, n_points: int, generator: torch.Generator) -> Ta
         mask=torch.gather(batch.mask, 1, order),
         task_ids=batch.task_ids,
         Yvar=None if batch.Yvar is None else pick(batch.Yvar),
+        sides=None if batch.sides is None else pick(batch.sides),
     )
 
 
@@ -122,7 +124,7 @@ def fit_tasks(
     with_warp: bool = False,
     on_step: Callable[[int, int], None] | None = None,
 ) -> TaskHyperparameters:
-    """Fit one GP per task by maximum a posteriori, all tasks in one batch.
+    """Fit one GP per task by maximum a posteriori, all tasks in one batch; bounds are left out.
 
     Args:
         batch: Tasks with standardized outcomes; only the first outcome is used.
@@ -134,13 +136,13 @@ def fit_tasks(
         Hyperparameters per task.
     """
     t, _, d = batch.X.shape
-    y, new = batch.Y[..., 0], batch.X
+    y, new, measured = batch.Y[..., 0], batch.X, batch.measured
     location = lengthscale_location(geometry.n_blocks)
     start = {
         "log_lengthscale": new.new_zeros(t, geometry.n_blocks),
         "log_signal": new.new_zeros(t),
         "log_noise": new.new_full((t,), math.log(0.2)),
-        "constant": (y * batch.mask).sum(1) / batch.mask.sum(1).clamp_min(1),
+        "constant": (y * measured).sum(1) / measured.sum(1).clamp_min(1),
     }
     warps = with_warp and bool(geometry.is_numeric.any())
     if warps:
@@ -149,7 +151,7 @@ def fit_tasks(
     def loss(p: Mapping[str, Tensor]) -> Tensor:
         K, noise = _task_covariance(p, batch.X, geometry)
         K = K + torch.diag_embed(noise.expand(-1, K.shape[-1]) + 1e-6)
-        likelihood = masked_log_likelihood(K, y - p["constant"][:, None], batch.mask)
+        likelihood = masked_log_likelihood(K, y - p["constant"][:, None], measured)
         prior = -0.5 * ((p["log_lengthscale"] - location) / LENGTHSCALE_SD).square().sum(1)
         prior = (
             prior - 0.5 * (p["log_signal"] / 0.7).square() - 0.5 * ((p["log_noise"] - math.log(0.15)) / 1.0).square()
@@ -172,14 +174,15 @@ def fit_tasks(
 
 
 def source_features(batch: TaskBatch, fitted: TaskHyperparameters, geometry: Geometry) -> SourceFeatures:
-    """Turn fitted tasks into their exact posterior means over all their points."""
+    """Turn fitted tasks into their posterior means over all their points: exact, but for bounds."""
     inverse = geometry.inverse_lengthscales(fitted.lengthscale)
     Z = batch.X * inverse[:, None, :]
     real = batch.mask.to(batch.X.dtype)
     signal = fitted.signal.square()[:, None, None]
     K = signal * matern52(squared_distance(Z, Z)) * real[:, :, None] * real[:, None, :]
     noise = fitted.noise.square()[:, None] * real + (1 - real) + 1e-6
+    y, noise = told_sources(K, fitted.constant, noise, batch)
     factor = torch.linalg.cholesky(K + torch.diag_embed(noise))
-    residual = ((batch.Y[..., 0] - fitted.constant[:, None]) * real)[..., None]
+    residual = ((y - fitted.constant[:, None]) * real)[..., None]
     dual = torch.cholesky_solve(residual, factor)[..., 0] * real * fitted.signal.square()[:, None]
     return SourceFeatures(X=batch.X, dual=dual, inverse_lengthscale=inverse, constant=fitted.constant)

@@ -79,6 +79,8 @@ def fit_trust(
 ) -> dict[str, Tensor]:
     """Fit the trust in history by leaving one source out: no pseudo-target ever sees its own outcome as a feature.
 
+    Pseudo-targets are measured values; what their bounds say is in their features alone.
+
     Args:
         batch: The source tasks, standardized, subsampled. At least two tasks.
         features: Posterior means of the same sources in the same order.
@@ -118,7 +120,7 @@ def fit_trust(
         prior = prior - 0.5 * (p["log_offset_sd"] - math.log(0.5)).square() - 0.5 * (p["log_slope_sd"] + 1).square()
         prior = prior - 0.5 * (p["log_signal"] - math.log(0.5)).square()
         prior = prior - 0.5 * (p["log_component_sd"] - math.log(0.2)).square().sum()
-        return -masked_log_likelihood(K, residual, batch.mask).sum() - prior
+        return -masked_log_likelihood(K, residual, batch.measured).sum() - prior
 
     found = minimize(loss, start, steps=TRUST_STEPS if start_from is None else TRUST_STEPS // 2, on_step=on_step)
     return {name.removeprefix("log_"): v.exp() if name.startswith("log_") else v for name, v in found.items()}
@@ -188,6 +190,7 @@ def rank_correlations(batch: TaskBatch, features: SourceFeatures) -> Tensor:
     """Say how well the other sources rank each source's configurations, before any of its outcomes is seen.
 
     Likelihood does not see this: a history of pure noise can have the better density and still mislead the search.
+    Bounds stand at their number: all that lies below a limit is tied.
 
     Args:
         batch: The source tasks, at least two.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -234,7 +235,8 @@ class MetaGP:
         prior = self.members.log_prior + reading.log_prior[:, None]
         total = prior.new_zeros(len(axes))
         for i, task in enumerate(tasks):
-            rows = rng(seed, "axis", i).permutation(task.n_points)[:N_AXIS_POINTS]
+            measured = np.flatnonzero(task.is_measured)
+            rows = measured[rng(seed, "axis", i).permutation(len(measured))[:N_AXIS_POINTS]]
             support = Support.of(task.X[rows], task.Y[rows, 0], None, self.device)
             evidence = prior + self._steps(support, reading).sum(-1)
             total = total + torch.logsumexp(evidence.reshape(len(axes), -1), dim=1)

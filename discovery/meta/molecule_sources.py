@@ -19,6 +19,7 @@ from discovery.meta.fitting import lengthscale_location
 from discovery.meta.geometry import Geometry
 from discovery.meta.learner import Progress
 from discovery.meta.molecule_features import MoleculeFeatures, correlation, overlap, pack
+from discovery.meta.told_sources import told_source
 from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task
 
@@ -33,10 +34,11 @@ DESCRIPTORS = "molecule_descriptors"  # kind of block; sources do without: simil
 
 
 class Source(NamedTuple):
-    """One source's measurements, standardized. Shapes: X `n x D`, y `n`."""
+    """One source's measurements, standardized. Shapes: X `n x D`, y and side `n`; side None without bounds."""
 
     X: Tensor
     y: Tensor
+    side: Tensor | None = None
 
 
 def thin(tasks: Sequence[Task], standardized: Tensor, generator: torch.Generator, n_points: int) -> list[Source]:
@@ -51,7 +53,8 @@ def thin(tasks: Sequence[Task], standardized: Tensor, generator: torch.Generator
     kept = []
     for task, y in zip(tasks, standardized, strict=True):  # tasks differ in length, and one at a time is in memory
         rows = torch.randperm(task.n_points, generator=generator)[:n_points]
-        kept.append(Source(torch.as_tensor(task.X[rows.numpy()]), y[: task.n_points][rows]))
+        side = None if task.sides is None else torch.as_tensor(task.sides[rows.numpy(), 0]).long()
+        kept.append(Source(torch.as_tensor(task.X[rows.numpy()]), y[: task.n_points][rows], side))
     return kept
 
 
@@ -71,7 +74,7 @@ def sources_of(
     duals = []
     for i, source in enumerate(sources):
         bits, others = source.X[:, fragments].float(), source.X[:, plain] * scale
-        duals.append(_dual(correlation(overlap(bits, bits).double(), others, others), source.y))
+        duals.append(_dual(correlation(overlap(bits, bits).double(), others, others), source.y, source.side))
         if on_step is not None:
             on_step(i + 1, len(sources))
     largest = torch.stack([source.X[:, fragments].amax(0) for source in sources])
@@ -100,16 +103,25 @@ def _columns(space: SearchSpace | AlignedSpace) -> tuple[Tensor, Tensor, Tensor]
     return torch.tensor(fragments, dtype=torch.long), plain, scale[plain]
 
 
-def _dual(K: Tensor, y: Tensor) -> Tensor:
-    """Choose signal and noise of one source by marginal likelihood; return its dual coefficients, signal included."""
-    some = min(len(y), MAX_GRID_POINTS)
-    centered = y - y.mean()
-    values, vectors = torch.linalg.eigh(K[:some, :some])
-    rotated = (vectors.T @ centered[:some]).square()
+def _dual(K: Tensor, y: Tensor, side: Tensor | None = None) -> Tensor:
+    """Choose signal and noise of one source by marginal likelihood; return its dual coefficients, signal included.
+
+    Bounds say nothing about signal and noise; the coefficients know them (`told_source`).
+    """
+    measured = torch.arange(len(y)) if side is None else torch.nonzero(side == 0)[:, 0]
+    measured = measured if len(measured) else torch.arange(len(y))  # nothing but bounds: they stand at their number
+    some = measured[:MAX_GRID_POINTS]
+    centered = y - y[measured].mean()
+    values, vectors = torch.linalg.eigh(K[some[:, None], some])
+    rotated = (vectors.T @ centered[some]).square()
     signal, noise = torch.cartesian_prod(K.new_tensor(SIGNALS), K.new_tensor(NOISES)).T
     spectrum = signal[:, None] * values.clamp_min(0) + noise[:, None]
     best = int((-0.5 * (rotated / spectrum + spectrum.log()).sum(1)).argmax())
-    noisy = signal[best] * K + noise[best] * torch.eye(len(y), dtype=K.dtype)
+    variance = noise[best].expand(len(y))
+    if side is not None:
+        every = torch.ones_like(side, dtype=torch.bool)
+        centered, variance = told_source(signal[best] * K, K.new_zeros(()), variance, centered, side, every)
+    noisy = signal[best] * K + torch.diag(variance)
     return signal[best] * torch.cholesky_solve(centered[:, None], torch.linalg.cholesky(noisy))[:, 0]
 
 
@@ -145,7 +157,7 @@ def rank_correlations(features: MoleculeFeatures, sources: Sequence[Source], fal
         full: As for `slopes`.
 
     Returns:
-        Spearman correlation of each source's outcomes with what its nearest others say.
+        Spearman correlation of each source's outcomes (bounds at their number) with what its nearest others say.
     """
     sizes = [len(source.y) for source in sources]
     values, nearest = (part.split(sizes) for part in features.look(torch.cat([source.X for source in sources])))

@@ -94,12 +94,18 @@ def _held_out_one(learner: MetaGP, index: int, task: Task) -> float:
     support, query = order[:size], order[size : size + MAX_QUERY]
     learner = _over_sources(learner, task)
     blind = replace(learner, members=_without_source(learner.members, index))
-    adapted = blind.adapt(Support.of(task.X[support], task.Y[support, 0], None, learner.device))
+    sides = None if task.sides is None else task.sides[:, 0]
+    told = Support.of(task.X[support], task.Y[support, 0], None, learner.device)
+    adapted = blind.adapt(told if sides is None else told.marked(sides[support]))
     log_weights = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
     mean, variance = adapted.model.predictive(torch.as_tensor(task.X[query], device=learner.device))
     y = torch.as_tensor(task.Y[query, 0], device=learner.device)
     weights = adapted.model.member_weights(log_weights)
-    density = torch.distributions.Normal(mean, variance.sqrt()).log_prob(y) + weights[:, None]
+    density = torch.distributions.Normal(mean, variance.sqrt()).log_prob(y)
+    if sides is not None:  # of a bound its probability counts
+        side = torch.as_tensor(sides[query], device=learner.device)
+        density = torch.where(side == 0, density, torch.special.log_ndtr(side * (mean - y) / variance.sqrt()))
+    density = density + weights[:, None]
     return -float(torch.logsumexp(density, dim=0).mean())
 
 

@@ -156,15 +156,18 @@ def outcome_scale(outcome_range: Sequence[float] | None, history: Sequence[Task]
         history: Tasks whose outcomes (first column) are in the same unit.
 
     Returns:
-        The middle and a quarter of the range, else the pooled mean and standard deviation of history, else anchored.
+        The middle and a quarter of the range, else the pooled mean and standard deviation of what was measured in
+        history (bounds stand at their number only where nothing else is known), else anchored.
     """
     if outcome_range is not None:
         low, high = outcome_range
         return OutcomeScale((low + high) / 2, (high - low) / 4, "range", float(low), float(high))
     if history:
-        values = np.concatenate([task.Y[:, 0] for task in history])
+        every = np.concatenate([task.Y[:, 0] for task in history])
+        is_measured = np.concatenate([task.is_measured for task in history])
+        values = every[is_measured] if is_measured.any() else every
         spread = float(values.std())
         if spread > LEAST_SPREAD * float(np.abs(values).max()):
-            floor = 0.0 if values.min() >= 0 else None
+            floor = 0.0 if every.min() >= 0 else None
             return OutcomeScale(float(values.mean()), spread, "history", floor)
     return OutcomeScale(None, None, "anchored")

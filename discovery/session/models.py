@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discovery import registry
-from discovery.campaign import history_name
-from discovery.campaign.experience import named_file, read_as
 from discovery.campaign.sharing import may_learn_from
 from discovery.errors import CheckpointError
 from discovery.lifecycle import ModelStatus
@@ -24,15 +22,13 @@ from discovery.meta.checkpoint import Checkpoint, load, save
 from discovery.meta.scale import outcome_scale
 from discovery.meta.train import (
     FROM_HISTORY,
-    SIMULATOR,
     Experience,
     TrainedHypothesis,
     hypothesis_names,
-    is_own,
-    learner_of,
     meta_train_hypotheses,
     prior_weights,
 )
+from discovery.session.recipes import CAMPAIGN, is_from_history, recipe_of, source_name
 from discovery.store import ModelVersion
 from discovery.tasks.history import read_history
 
@@ -44,10 +40,8 @@ if TYPE_CHECKING:
     from discovery.store import Store
     from discovery.tasks.task import Task
 
-TRAINING_VERSION = 2  # raised when meta-training changes, so that what an earlier release trained is not used again
 IN_USE = "checkpoints"  # name of the metric whose detail remembers which checkpoints a campaign uses
 FOLDER = "models"  # beside the store's file
-CAMPAIGN = "campaign:"
 Report = Callable[[str, int, int], None]
 
 
@@ -221,7 +215,8 @@ class ModelShelf:
         """
         meta = checkpoint.meta
         sizes = {task.source: task.n_points for task in tasks if task.source in meta.task_sources}
-        details = meta.details | {"recipe": self._recipe(meta.hypothesis), "sizes": sizes}
+        recipe = recipe_of(self.spec, self.experience.history, meta.hypothesis)
+        details = meta.details | {"recipe": recipe, "sizes": sizes}
         return Checkpoint(replace(meta, details=details), checkpoint.tensors)
 
     def _used(self) -> list[dict[str, Any]]:
@@ -245,51 +240,17 @@ class ModelShelf:
         self.keep(stamped.checkpoint, ModelStatus.PROMOTED)
         return stamped
 
-    def _recipe(self, hypothesis: str) -> dict[str, Any]:
-        """Return what training depends on beside space, scale and tasks, as JSON gives it back."""
-        overrides = {item.name: item.overrides for item in self.spec.experience.simulators}
-        recipe = {
-            "version": TRAINING_VERSION,
-            "outcome": self.spec.objective.name if self._is_from_history(hypothesis) else "",
-            "held": self._held() if self._is_from_history(hypothesis) else {},
-            "simulator": overrides.get(hypothesis.removeprefix(SIMULATOR), {}),
-        }
-        if learner := learner_of(self.spec, hypothesis):
-            recipe["learner"] = learner
-        plain: dict[str, Any] = json.loads(json.dumps(recipe))
-        return plain
-
-    def _is_from_history(self, hypothesis: str) -> bool:
-        """Return whether a hypothesis learns from history: ours by name, the user's where there is any."""
-        return hypothesis in FROM_HISTORY or (
-            is_own(hypothesis, learner_of(self.spec, hypothesis)) and bool(self.experience.history)
-        )
-
-    def _held(self) -> dict[str, Any]:
-        """Return the values at which parameters were held, by source; sources without any are left out."""
-        refs = {source_name(self.spec, history_name(ref)): read_as(ref) for ref in self.spec.experience.history}
-        return {"": self.spec.experience.held or {}} | {name: held for name, held in refs.items() if held}
-
     def _fits(self, checkpoint: Checkpoint, hypothesis: str) -> bool:
         """Return whether training now would give what a checkpoint has, or that and other campaigns besides."""
         details, tasks = checkpoint.meta.details, self.experience.history
-        if details.get("recipe") != self._recipe(hypothesis):
+        if details.get("recipe") != recipe_of(self.spec, self.experience.history, hypothesis):
             return False
         plain = outcome_scale(self.spec.outcome(self.spec.objective.name).range, tasks)
         found = details["scale"]
         wanted = asdict(plain) | {name: found[name] for name in ("sign", "delta")}  # training chose the axis
-        if not self._is_from_history(hypothesis) or not checkpoint.meta.task_sources:
+        if not is_from_history(self.spec, self.experience.history, hypothesis) or not checkpoint.meta.task_sources:
             return bool(found == wanted)
         has_scale = found == wanted or found["origin"] == wanted["origin"] == "history"
         extra = set(checkpoint.meta.task_sources) - {task.source for task in tasks}
         has_tasks = all(details["sizes"].get(task.source) == task.n_points for task in tasks)
         return has_scale and has_tasks and all(source.startswith(CAMPAIGN) for source in extra)
-
-
-def source_name(spec: CampaignSpec, name: str) -> str:
-    """Name a source of history by its content: `<file>@<12 hex digits>`; campaigns keep their name."""
-    if name.startswith(CAMPAIGN):
-        return name
-    file, level = named_file(name)
-    path = spec.resolve(file)
-    return f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{level}"

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 import torch
 
 from discovery.campaign import CampaignRef
@@ -22,6 +20,7 @@ from discovery.meta.train import HISTORY, Experience, training_setting
 from discovery.session.models import CAMPAIGN, ModelShelf
 from discovery.tasks import Task
 from discovery.tasks.lift import Lift
+from discovery.tasks.replicates import average_replicates
 
 if TYPE_CHECKING:
     from discovery.cycle import Observations
@@ -128,11 +127,9 @@ def read_tasks(shelf: ModelShelf, sources: Sequence[str]) -> tuple[Task, ...]:
 
 def own_task(source: str, observed: Observations, space: AlignedSpace | None = None) -> Task:
     """Return a campaign's measurements as a task of its own space, or of a wider one; replicates are averaged."""
-    group, keys = pd.factorize(np.array(observed.keys, dtype=object))
-    _, first = np.unique(group, return_index=True)
-    count = np.bincount(group, minlength=len(keys))
-    mean = np.bincount(group, weights=observed.y, minlength=len(keys)) / count
-    X = observed.X[first]
+    found = average_replicates(observed.keys, observed.y, observed.limits)
+    X = observed.X[found.first]
     if space is not None:
         X = Lift.of(space)(torch.as_tensor(X)).numpy()
-    return Task(task_id=source, X=X, Y=mean[:, None], source=source, space=space)
+    sides = None if found.sides is None else found.sides[:, None]
+    return Task(task_id=source, X=X, Y=found.y[:, None], source=source, space=space, sides=sides)

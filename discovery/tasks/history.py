@@ -31,9 +31,11 @@ from discovery.errors import ConfigurationError, InputError, NotEnoughDataError,
 from discovery.ingest import CheckedRows, RawRows, RejectedRow, check_rows, read_rows
 from discovery.ingest.checks import IDS
 from discovery.space import AlignedSpace, align
+from discovery.space.censored import SUFFIX, sides_of
 from discovery.tasks.columns import complete, whole_mixtures
 from discovery.tasks.history_files import by_task, read_file, rows_of_no_task
 from discovery.tasks.lift import encode_aligned
+from discovery.tasks.replicates import average_replicates
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -72,6 +74,11 @@ class HistoryTasks:
     def n_dropped(self) -> dict[str, int]:
         """Number of rows left out of each source; sources without any are left out."""
         return {source: len({cell.row_number for cell in cells}) for source, cells in self.dropped.items()}
+
+    @property
+    def n_bounds(self) -> dict[str, int]:
+        """Number of outcomes of each task that are bounds, replicates counted once; tasks without any are left out."""
+        return {task.task_id: task.n_bounds for task in self.tasks if task.n_bounds}
 
 
 def read_history(
@@ -132,7 +139,7 @@ def _task_columns(refs: Iterable[str | FileRef | CampaignRef]) -> set[str]:
 
 
 def _outcome_columns(spec: CampaignSpec) -> set[str]:
-    return {f"{name}{suffix}" for name in spec.outcome_names for suffix in ("", "_sem")}
+    return {f"{name}{suffix}" for name in spec.outcome_names for suffix in ("", "_sem", SUFFIX)}
 
 
 def _read(ref: str | FileRef | CampaignRef, spec: CampaignSpec, store: MeasurementSource | None) -> RawRows:
@@ -164,21 +171,18 @@ def _read(ref: str | FileRef | CampaignRef, spec: CampaignSpec, store: Measureme
 def _task(name: str, rows: CheckedRows, spec: CampaignSpec, space: SearchSpace | AlignedSpace) -> Task:
     """Average replicates and encode. Configurations stay in the order in which they first occur."""
     outcome = spec.objective.name
-    group, distinct = pd.factorize(pd.Series(rows.keys))
-    _, first = np.unique(group, return_index=True)
-    count = np.bincount(group)
     y = rows.frame[outcome].to_numpy(dtype=np.float64)
     sem = rows.frame.get(f"{outcome}_sem", pd.Series(np.nan, index=rows.frame.index)).to_numpy(dtype=np.float64)
-    mean = np.bincount(group, weights=y, minlength=len(distinct)) / count
-    variance = np.bincount(group, weights=sem**2, minlength=len(distinct)) / count**2
-    frame = rows.frame.iloc[first]
+    found = average_replicates(rows.keys, y, sides_of(rows.frame, outcome), sem)
+    frame = rows.frame.iloc[found.first]
     return Task(
         task_id=name,
         X=encode_aligned(space, frame) if isinstance(space, AlignedSpace) else space.encode(frame),
-        Y=mean[:, None],
-        Yvar=None if np.isnan(variance).any() else variance[:, None],
+        Y=found.y[:, None],
+        Yvar=None if found.variance is None else found.variance[:, None],
         source=name,
         space=space if isinstance(space, AlignedSpace) and space.is_wider else None,
+        sides=None if found.sides is None else found.sides[:, None],
     )
 
 
@@ -245,6 +249,7 @@ class HistoryDistribution:
             mask=_take(every.mask[task].unsqueeze(2), row, n_points).squeeze(2),
             task_ids=tuple(self.tasks[i].task_id for i in task.tolist()),
             Yvar=None if every.Yvar is None else _take(every.Yvar[task], row, n_points),
+            sides=None if every.sides is None else _take(every.sides[task], row, n_points),
         )
 
 
