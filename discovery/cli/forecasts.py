@@ -20,7 +20,7 @@ def forecast(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Worlds drawn from the belief.")] = 64,
     target: Annotated[
-        float | None, typer.Option("--target", help="The outcome that is wanted; default stop.target of the file.")
+        float | None, typer.Option("--target", help="What is wanted; default stop.target of the file.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of processes; default 1, with --engine all cores.")

@@ -89,15 +89,17 @@ class Forecast:
         n_experiments: Further experiments that were simulated.
         n_draws: Worlds.
         n_candidates: Candidates in each world.
-        goal: `maximize` or `minimize`.
-        target: Outcome that is wanted, raw units, or None.
-        best: Best outcome so far, raw units, or None.
-        best_after: Quantiles of the best outcome after 0, 1, ... further experiments, by level (as text, `0.5`);
-            before the first measurement they begin with 1.
+        goal: `maximize`, `minimize`, `match` or `hits`; of several objectives that of the first.
+        target: What is wanted, in the measure's unit, or None.
+        best: What is reached so far, in the measure's unit, or None.
+        best_after: Quantiles of what is reached after 0, 1, ... further experiments, by level (as text, `0.5`); before
+            the first measurement they begin with 1. NaN where nothing counts yet.
         needed: Experiments that each world took to the target, sorted; one more than were simulated where it was not
             reached. Empty without a target.
         attainable: Share of worlds in which some candidate reaches the target without the help of noise; NaN without.
         seconds: Time that it took.
+        measure: What is counted: the `best` outcome, raw units; the `distance` to target or window, raw units; the
+            number of `hits`; the `desirability`; the `share` of the hypervolume that there is.
     """
 
     n_measured: int
@@ -111,6 +113,7 @@ class Forecast:
     needed: tuple[int, ...] = ()
     attainable: float = float("nan")
     seconds: float = field(default=0.0, compare=False)
+    measure: str = "best"
 
     @property
     def probability(self) -> tuple[float, ...]:
@@ -127,7 +130,8 @@ class Forecast:
 
     def to_json(self) -> dict[str, Any]:
         """Return the forecast as JSON; `needed_10` to `needed_90` are null where more experiments are needed."""
-        shown = asdict(self) | {"attainable": None if math.isnan(self.attainable) else self.attainable}
+        shown = asdict(self) | {"attainable": _known(self.attainable)}
+        shown["best_after"] = {level: tuple(map(_known, values)) for level, values in self.best_after.items()}
         if self.needed:
             shown |= {f"needed_{100 * level:.0f}": self.needed_at(level) for level in (0.1, 0.5, 0.9)}
             shown["probability"] = self.probability
@@ -139,10 +143,19 @@ class Forecast:
         names = ("n_measured", "n_experiments", "n_draws", "n_candidates", "goal", "target", "best", "seconds")
         return cls(
             **{name: stored[name] for name in names},
-            best_after={level: tuple(values) for level, values in stored["best_after"].items()},
+            best_after={level: tuple(map(_number, values)) for level, values in stored["best_after"].items()},
             needed=tuple(stored["needed"]),
-            attainable=float("nan") if stored["attainable"] is None else stored["attainable"],
+            attainable=_number(stored["attainable"]),
+            measure=stored.get("measure", "best"),
         )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def forecast(belief: Belief, candidates: Candidates, request: ForecastRequest) -> Forecast:

@@ -36,7 +36,8 @@ def best_plot(frames: CampaignFrames, forecast: Forecast | None = None) -> str:
         Series("measured", x, y.tolist(), blue, "dots", opacity=0.5),
         Series("best so far", x, best.tolist(), blue, "steps"),
     ]
-    series = [*_outlook(forecast), *series] if forecast is not None else series
+    if forecast is not None and forecast.measure == "best":
+        series = [*_outlook(forecast), *series]
     target = frames.spec.stop.target
     ends = [value for one in series for value in (*one.y, *one.low)]
     span = [value for one in series for value in one.x]

@@ -18,12 +18,14 @@ from discovery.seeds import rng
 from discovery.session.asking import AskPlan
 from discovery.session.batches import starting_pool
 from discovery.session.learning import Learning
+from discovery.session.progress import without_bounds
 from discovery.session.proposals import ProposalBook, is_representable
 from discovery.space import CandidatePool
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from discovery.aimed_cycle import Results
     from discovery.cycle import Observations
 
 FORECAST = "forecast"
@@ -54,26 +56,27 @@ class Forecasting(Learning):
         Args:
             n_experiments: Further experiments to simulate; default what the budget leaves.
             n_draws: Number of worlds.
-            target: The outcome that is wanted; default `stop.target`. Without either the forecast says which outcome
-                to expect after how many experiments.
+            target: What is wanted, in the unit of `stop.target` (the outcome, a distance, a number of hits, a
+                desirability; of several objectives the share of the hypervolume that there is); default `stop.target`,
+                or to lie within the window. Without any the forecast says what to expect after how many experiments.
             keep: Whether to store the forecast for the report.
             n_workers: How many processes share the worlds; with one they are replayed here.
             engine: What spreads the worlds; default processes of this machine.
 
         Raises:
             InputError: If the budget is used and `n_experiments` is not given.
-            NotEnoughDataError: If nothing says yet on which scale the outcome varies.
+            NotEnoughDataError: If nothing says yet on which scale an outcome varies.
+            NotSupportedError: If the file asks for something that worlds do not have.
         """
-        from discovery.cycle import adapt
+        from discovery.evaluation.aimed_progress import default_target
 
         with self.store.transaction():
-            book, observed = self._book(), self.observations()
             n_left = self.spec.budget.experiments - len(self.measurements())
-        self._check_forecast(n_experiments or n_left, observed)
+        self._check_forecast(n_experiments or n_left)
         request = ForecastRequest(
             n_experiments=n_experiments or n_left,
             n_draws=n_draws,
-            target=self.spec.stop.target if target is None else target,
+            target=default_target(self.spec) if target is None else target,
             goal=str(self.spec.objective.goal),
             batch_size=self.spec.acquisition.batch_size,
             bounds=self.spec.outcome(self.spec.objective.name).range,
@@ -82,7 +85,7 @@ class Forecasting(Learning):
             n_workers=n_workers,
             engine=engine,
         )
-        found = forecast(adapt(self.hypotheses(), observed), self._candidates(book, observed), request)
+        found = self._simulate(request)
         if keep:
             value = found.probability[-1] if found.probability else float("nan")
             self.store.add_metric(self.name, self.store.next_cycle(self.name), FORECAST, value, found.to_json())
@@ -92,9 +95,11 @@ class Forecasting(Learning):
         """Return a quick forecast, kept like any other; None where it would take long, or nothing is left to forecast.
 
         How long it takes is known from the last one: after one that took long the next ten measurements have none.
+        Worlds of several outcomes take long: their forecast is made where somebody asks for it.
         """
         known, progress = self.forecasts(), self.progress()
-        is_over = progress.is_finished or progress.n_measurements >= progress.n_budget or bool(self._unforeseen())
+        is_dear = len(self.spec.believed) > 1 or bool(self._unforeseen())
+        is_over = progress.is_finished or progress.n_measurements >= progress.n_budget or is_dear
         if is_over or not progress.n_measurements:
             return None
         is_slow = bool(known) and known[-1].seconds * FEW_WORLDS > CHEAP_S * known[-1].n_draws
@@ -109,7 +114,34 @@ class Forecasting(Learning):
         """Return the forecasts that were kept, in the order made."""
         return read_forecasts(self.store.metrics(self.name))
 
-    def _check_forecast(self, n: int, observed: Observations) -> None:
+    def _simulate(self, request: ForecastRequest) -> Forecast:
+        """Simulate the campaign by the belief in its outcome, or by those in all that it wants and limits."""
+        if not self.spec.is_plain:
+            return self._simulate_aimed(request)
+        from discovery.cycle import adapt
+
+        with self.store.transaction():
+            book, observed = self._book(), self.observations()
+        return forecast(adapt(self.hypotheses(), observed), self._candidates(book, observed), request)
+
+    def _simulate_aimed(self, request: ForecastRequest) -> Forecast:
+        """Simulate a campaign of several outcomes, targets, hits or limits: experiments made are in every world too."""
+        from discovery.aimed_cycle import adapt_all
+        from discovery.evaluation.aimed_forecast import AimedQuestion, aimed_forecast
+
+        with self.store.transaction():
+            book, results, rows = self._book(), self.results(), without_bounds(self.spec, self._usable())
+        free = self._candidates(book, results)
+        n = len(free.X)
+        candidates = Candidates(
+            np.concatenate([free.X, results.X]), np.append(free.is_free, np.zeros(results.n, dtype=bool)), free.first
+        )
+        measured = {name: rows[name].to_numpy(float) for name in self.spec.believed}
+        known = tuple(range(n, n + results.n))
+        beliefs = adapt_all(self.all_hypotheses(), results)
+        return aimed_forecast(AimedQuestion(self.spec, beliefs, candidates, known, measured), request)
+
+    def _check_forecast(self, n: int) -> None:
         """Refuse what cannot be simulated."""
         unforeseen = self._unforeseen()
         if unforeseen:
@@ -120,28 +152,33 @@ class Forecasting(Learning):
                 f"{self.spec.budget.experiments} is used.",
                 "Say how many further ones with --experiments, or raise budget.experiments.",
             )
-        outcome = self.spec.outcome(self.spec.objective.name)
-        if not len(observed.y) and outcome.range is None and not self.spec.experience.history:
-            raise NotEnoughDataError(
-                f"A forecast before the first measurement must know on which scale {outcome.name} varies; "
-                f"{self.name} gives neither its range nor history.",
-                f"State outcomes[].range of {outcome.name}, or measure a first configuration.",
-            )
+        for outcome in map(self.spec.outcome, self.spec.believed):
+            has_scale = outcome.range is not None or self.spec.experience.history
+            if not has_scale and not len(self.observations(outcome.name).y):
+                raise NotEnoughDataError(
+                    f"A forecast before the first measurement must know on which scale {outcome.name} varies; "
+                    f"{self.name} gives neither its range nor history.",
+                    f"State outcomes[].range of {outcome.name}, or measure a first configuration.",
+                )
 
     def _unforeseen(self) -> str:
         """Name what the file asks of proposals that worlds do not have; empty where there is nothing."""
         options = self.spec.acquisition
-        if not self.spec.is_plain:
-            return "more than one outcome that is high or low (objectives, outcome_constraints, cost, discrimination)"
+        if self.spec.stages:
+            return "experiments in stages (stages)"
+        if self.spec.cost is not None:
+            return "what experiments cost (cost)"
+        if options.discrimination > 0:
+            return "experiments that tell hypotheses apart (acquisition.discrimination)"
         if self.spec.context_names:
             return f"what will be given for {', '.join(self.spec.context_names)} (context)"
         if self.spec.shared_names and options.batch_size > 1:
             return f"batches with one value of {', '.join(self.spec.shared_names)}"
         return "the cost of changes (acquisition.changeover)" if options.changeover else ""
 
-    def _candidates(self, book: ProposalBook, observed: Observations) -> Candidates:
+    def _candidates(self, book: ProposalBook, observed: Observations | Results) -> Candidates:
         """Return what can be measured, the pool or a dense sample of the space, and what is measured first."""
-        plan = AskPlan.make(self.spec, self.space, book, len(observed.y), self.spec.budget.initial)
+        plan = AskPlan.make(self.spec, self.space, book, len(observed.keys), self.spec.budget.initial)
         under_way = book.open[is_representable(self.space, book.open)]
         starts = starting_pool(plan, self.space, self.pool, observed.keys) if plan.n_random else None
         first = [*self.space.keys(under_way), *(starts.keys if starts is not None else ())]

@@ -75,7 +75,7 @@ def measure_progress(
         gain: What the last proposals were expected to bring, where that is known.
         fits: Which measurements the present space can represent, so that one of them may be the best; default all.
     """
-    usable = _reached(spec, measured if fits is None else measured[fits])
+    usable = without_bounds(spec, measured if fits is None else measured[fits])
     best, standing = best_row(spec, usable), stand(spec, pool, usable, measured)
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
     ended_by, why = _why_finished(spec, standing.reached, len(measured), n_left, book.n_open)
@@ -104,7 +104,7 @@ def measure_progress(
     )
 
 
-def _reached(spec: CampaignSpec, measured: pd.DataFrame) -> pd.DataFrame:
+def without_bounds(spec: CampaignSpec, measured: pd.DataFrame) -> pd.DataFrame:
     """Return measurements without outcomes that need not have been reached: what is at most 95 may be 3.
 
     Where nothing else is known of an outcome its bounds stay.

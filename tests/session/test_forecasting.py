@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from discovery.errors import InputError, NotEnoughDataError
+from discovery.errors import InputError, NotEnoughDataError, NotSupportedError
 from discovery.session import Campaign, forecasting
 
 Make = Callable[..., Campaign]
@@ -88,3 +88,55 @@ def test_a_forecast_that_nobody_asked_for_is_cheap(
     campaign.tell(table.iloc[4:8])
     monkeypatch.undo()
     assert campaign.forecast_if_cheap() is None  # the budget is used
+
+
+BOTH = {"outcomes": [{"name": "yield", "unit": "%", "range": [0, 100]}, {"name": "turnover", "range": [0, 200]}]}
+FRONT = {"objectives": [{"name": "yield"}, {"name": "turnover"}], **BOTH}
+GOALS = [
+    ({**FRONT}, None, "share", "hypervolume"),
+    ({**FRONT, "combine": "desirability", "stop": {"target": 0.5}}, None, "desirability", "desirability 0.5"),
+    (
+        {"objectives": [{"name": "yield", "goal": "hits", "threshold": 30}], "stop": {"target": 3}},
+        None,
+        "hits",
+        "3 hits",
+    ),
+    ({"objectives": [{"name": "yield", "goal": "match", "window": [20, 25]}]}, None, "distance", "within 20 to 25 %"),
+    (
+        {"objectives": [{"name": "yield"}], "outcome_constraints": ["turnover >= 10"], **BOTH},
+        40.0,
+        "best",
+        "yield 40 %",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "measure", "said"), GOALS, ids=["front", "one", "hits", "match", "limit"]
+)
+def test_every_goal_has_a_forecast(make_campaign: Make, table: pd.DataFrame, changes, target, measure, said) -> None:
+    """Counted in the goal's own measure, the same again, kept with its sentence, and it begins with what is reached."""
+    from discovery.report.forecast import forecast_grid, forecast_sentence
+
+    campaign = make_campaign(**changes)
+    first = campaign.forecast(3, n_draws=8, target=target)
+    campaign.tell(table.head(4).assign(turnover=150 - table["temperature"]))
+    found = campaign.forecast(n_draws=8, target=target)
+    assert (first.measure, first.n_measured, found.n_measured, found.n_experiments) == (measure, 0, 4, 4)
+    assert len(found.best_after["0.5"]) == 5 and found.best is not None
+    assert found.best_after["0.1"][0] <= found.best <= found.best_after["0.9"][0] or measure == "share"
+    kept = campaign.forecasts()
+    assert [one.to_json() for one in kept] == [first.to_json(), found.to_json()]
+    assert campaign.forecast(n_draws=8, target=target, keep=False).best_after == found.best_after
+    assert said in forecast_sentence(found, campaign.spec)
+    assert len(forecast_grid(found, campaign.spec).rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"cost": 2.0}, "what experiments cost"), ({"acquisition": {"discrimination": 0.5}}, "tell hypotheses apart")],
+)
+def test_what_worlds_do_not_have_is_refused(make_campaign: Make, changes: dict, what: str) -> None:
+    """Costs and discrimination are no part of the simulated campaign: a sentence says so."""
+    with pytest.raises(NotSupportedError, match=what):
+        make_campaign(**changes).forecast()
