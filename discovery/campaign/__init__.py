@@ -49,6 +49,7 @@ from discovery.campaign.parameters import (
 )
 from discovery.campaign.sections import Budget, HypothesisRef, Objective, Outcome
 from discovery.campaign.spec import MAX_PRODUCT, CampaignSpec
+from discovery.campaign.stages import StageSpec
 from discovery.campaign.supported import check_supported
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "SimplexConstraint",
     "SimulatorExperiment",
     "SimulatorRef",
+    "StageSpec",
     "TableExperiment",
     "category_text",
     "check_files",

@@ -15,6 +15,7 @@ from discovery.campaign.laboratories import SimulatorExperiment, TableExperiment
 from discovery.campaign.materials import check_mixtures
 from discovery.campaign.parameters import ContinuousParameter, DiscreteParameter
 from discovery.campaign.parts import fault, nearest
+from discovery.campaign.stages import check_stages
 from discovery.campaign.units import check_units
 from discovery.campaign.wants import check_wants
 
@@ -45,6 +46,7 @@ def check(spec: CampaignSpec) -> None:
     _check_elsewhere(spec)
     _check_simulated(spec)
     check_wants(spec)
+    check_stages(spec)
     check_context(spec)
     check_mixtures(spec.mixtures, spec.parameter_names, spec.outcome_names)
     check_units(spec)
@@ -158,6 +160,10 @@ def _check_pool(spec: CampaignSpec) -> None:
     if isinstance(spec.experiment, TableExperiment) and not spec.has_pool:
         text = "must come with candidates if it is table, which answers only for the configurations in it"
         raise fault("experiment.type", text, f"Add `candidates: {spec.experiment.path}`.")
+    for i, parameter in enumerate(spec.parameters if spec.has_pool else ()):
+        if isinstance(parameter, ContinuousParameter) and parameter.step is not None:
+            text = f"must not stand beside candidates, which are proposed as they are listed; got {parameter.step:g}"
+            raise fault(f"parameters[{i}].step", text, "Remove it, or the candidates.")
 
 
 def _check_self_teaching(spec: CampaignSpec) -> None:

@@ -121,6 +121,7 @@ class AcquisitionOptions(Part):
         discrimination: How much it counts to tell hypotheses apart, from 0 (not at all) to 1 (nothing else).
         allow_replicates: Whether a configuration may be proposed again.
         changeover: What it costs to change a parameter from one experiment to the next, raw units of the objective.
+        delay_cost: What a day of waiting for a stage's results costs, in the unit of costs.
     """
 
     name: Text = "log_ei"
@@ -128,6 +129,7 @@ class AcquisitionOptions(Part):
     discrimination: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     allow_replicates: bool = False
     changeover: dict[Text, Positive] = Field(default_factory=dict)
+    delay_cost: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 0.0
 
 
 class Budget(Part):
@@ -136,7 +138,7 @@ class Budget(Part):
     Attributes:
         experiments: Number of experiments in all.
         initial: How many of them are random, before the belief proposes.
-        cost: What all experiments together may cost, in the unit of `cost`; None for no limit.
+        cost: What all experiments together may cost, in the unit of `cost` or of the stages; None for no limit.
     """
 
     experiments: Annotated[int, Field(strict=True, ge=1)] = 40

@@ -37,6 +37,7 @@ from discovery.campaign.sections import (
     Share,
     Stop,
 )
+from discovery.campaign.stages import StageSpec
 from discovery.errors import ConfigurationError
 
 MAX_PRODUCT = 200_000  # configurations that may be listed where no candidates are given
@@ -58,6 +59,7 @@ class CampaignSpec(Part):
     combine: Combine = "pareto"
     outcome_constraints: tuple[LinearText, ...] = ()
     cost: Cost | None = None
+    stages: tuple[StageSpec, ...] = ()
     candidates: Text | None = None
     experience: Experience = Experience()
     hypotheses: Hypotheses = "auto"
@@ -168,15 +170,18 @@ class CampaignSpec(Part):
 
     @property
     def believed(self) -> tuple[str, ...]:
-        """Outcomes that the belief has to foresee: those of objectives, then those of outcome constraints."""
+        """Outcomes that the belief has to foresee: those of objectives, of outcome constraints, then of stages."""
         used = [objective.name for objective in self.objectives]
-        return tuple(dict.fromkeys(used + [name for limit in self.outcome_constraints for name in limit.names]))
+        used += [name for limit in self.outcome_constraints for name in limit.names]
+        return tuple(dict.fromkeys(used + [name for stage in self.stages for name in stage.outcomes]))
 
     @property
     def is_plain(self) -> bool:
         """Whether all that is wanted is the most, or the least, of one outcome."""
         is_one = len(self.objectives) == 1 and self.objective.goal in ("maximize", "minimize")
-        has_more = self.outcome_constraints or self.cost is not None or self.acquisition.discrimination > 0
+        has_more = (
+            self.outcome_constraints or self.stages or self.cost is not None or self.acquisition.discrimination > 0
+        )
         return is_one and not has_more and self.combine == "pareto"
 
     def for_outcome(self, name: str) -> CampaignSpec:
@@ -195,6 +200,7 @@ class CampaignSpec(Part):
             "objectives": (wanted,),
             "outcome_constraints": (),
             "cost": None,
+            "stages": (),
         }
         first, every = self.objective.name, self.experience.simulators
         teachers = tuple(ref for ref in every if ref.teaches(name, first) is not None)
@@ -209,10 +215,8 @@ class CampaignSpec(Part):
 
     @property
     def outcome_names(self) -> list[str]:
-        """Declared outcomes, then the names that objectives and outcome constraints use."""
-        used = [objective.name for objective in self.objectives]
-        used += [name for constraint in self.outcome_constraints for name in constraint.names]
-        return list(dict.fromkeys([outcome.name for outcome in self.outcomes] + used))
+        """Declared outcomes, then the names that objectives, outcome constraints and stages use."""
+        return list(dict.fromkeys([*(outcome.name for outcome in self.outcomes), *self.believed]))
 
     def outcome(self, name: str) -> Outcome:
         """Return an outcome's details; one that is only used has neither unit nor range.
@@ -225,6 +229,22 @@ class CampaignSpec(Part):
                 f"{name!r} must be an outcome of {self.name!r}.", nearest(name, self.outcome_names)
             )
         return next((outcome for outcome in self.outcomes if outcome.name == name), Outcome(name=name))
+
+    def stage(self, name: str) -> StageSpec:
+        """Return a stage.
+
+        Raises:
+            ConfigurationError: If the campaign has no such stage.
+        """
+        names = [stage.name for stage in self.stages]
+        if name not in names:
+            advice = nearest(name, names) if names else "It has none."
+            raise ConfigurationError(f"{name!r} must be a stage of {self.name!r}.", advice)
+        return self.stages[names.index(name)]
+
+    def outcomes_at(self, stage: str) -> tuple[str, ...]:
+        """Return what an experiment measures: the outcomes of its stage; all of them where stages are not named."""
+        return self.stage(stage).outcomes if stage else tuple(self.outcome_names)
 
     @cached_property
     def spec_hash(self) -> str:

@@ -41,6 +41,8 @@ def _missing(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
             yield f"objectives[{i}].goal", "hits on a front with other objectives is", "Use `combine: desirability`."
     if any(limit.relation == "==" for limit in spec.outcome_constraints):
         yield "outcome_constraints", "equality of outcomes is", "Write two inequalities, with a tolerance."
+    if spec.stages:
+        yield from _missing_with_stages(spec)
     for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):
         name = item.name
         if name not in HYPOTHESES and not name.startswith("simulator:") and item.learner is None:
@@ -62,3 +64,35 @@ def _missing_with_compositions(spec: CampaignSpec) -> Iterator[tuple[str, str, s
     for i, reference in enumerate(spec.experience.simulators):
         advice = "Remove it; earlier tables under experience.history teach about compositions."
         yield f"experience.simulators[{i}].name", f"{reference.name} on compositions is", advice
+
+
+def _missing_with_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    """Yield what a campaign of several stages cannot do."""
+    if len(spec.objectives) > 1:
+        yield "objectives", "several objectives with stages are", "Keep the one that the last stage measures."
+    if spec.objective.goal not in ("maximize", "minimize"):
+        yield "objectives[0].goal", f"{spec.objective.goal} with stages is", "Use maximize or minimize."
+    if spec.outcome_constraints:
+        yield "outcome_constraints", "outcome constraints with stages are", "Remove them, or the stages."
+    if spec.combine != "pareto":
+        yield "combine", f"{spec.combine} with stages is", "Leave it out: one outcome is wanted."
+    if spec.acquisition.discrimination > 0:
+        yield "acquisition.discrimination", "telling hypotheses apart with stages is", "Leave it at 0."
+    if spec.acquisition.allow_replicates:
+        text = "proposing a configuration twice at one stage is"
+        yield "acquisition.allow_replicates", text, "Leave it at false; replicates that you measure count all the same."
+    if spec.acquisition.changeover:
+        yield "acquisition.changeover", "a cost of changing with stages is", "Remove it, or the stages."
+    if spec.context_names:
+        yield (
+            "parameters",
+            f"a parameter that is given ({spec.context_names[0]}) with stages is",
+            "Remove context: true.",
+        )
+    if spec.shared_names:
+        yield "constraints", "constraints on a batch with stages are", "Remove them, or the stages."
+    if spec.stop.min_gain is not None:
+        yield "stop.min_gain", "an end by gain with stages is", "End by budget.cost or by stop.target."
+    if not spec.has_pool:
+        text = "stages of configurations that are not listed are"
+        yield "candidates", text, "List the configurations in a file: `candidates: FILE.csv`."

@@ -61,7 +61,7 @@ def _check_stop(spec: CampaignSpec) -> None:
 
 
 def _check_cost(spec: CampaignSpec) -> None:
-    if spec.budget.cost is not None and spec.cost is None:
+    if spec.budget.cost is not None and spec.cost is None and not spec.stages:
         raise fault("budget.cost", "must come with `cost`, which says what an experiment costs", "Add `cost`.")
     if not isinstance(spec.cost, str):
         return
