@@ -104,6 +104,7 @@ class ProposalDraft:
         seed: Seed it can be replayed with.
         others: What every hypothesis says about each further outcome, raw units.
         numbers: What else speaks for or against it, by name, such as `experiment_cost`.
+        stage: The stage that it is proposed for; empty in a campaign without stages.
     """
 
     configuration: dict[str, object]
@@ -122,6 +123,7 @@ class ProposalDraft:
     seed: int
     others: Mapping[str, tuple[HypothesisPrediction, ...]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    stage: str = ""
 
 
 @dataclass(frozen=True)

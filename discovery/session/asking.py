@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Pool = CandidatePool | StreamedPool
 
+_STAGED = ("pending_stages", "excluded_stages")
+
 
 @dataclass(frozen=True)
 class AskPlan:
@@ -52,6 +54,10 @@ class AskPlan:
         changeover: What it costs to change a parameter from one experiment to the next.
         is_plain: Whether the most, or the least, of one outcome is wanted.
         context: Parameters that are always given.
+        pending_stages: Stage of each configuration under way; empty without stages.
+        excluded_stages: Stage at which each of `excluded_keys` may not be proposed, empty for every one; none without
+            stages.
+        cost_left: What experiments at stages may cost; None where that is not limited.
     """
 
     n: int
@@ -73,6 +79,9 @@ class AskPlan:
     changeover: Mapping[str, float] = field(default_factory=dict)
     is_plain: bool = True
     context: tuple[str, ...] = ()
+    pending_stages: tuple[str, ...] = ()
+    excluded_stages: tuple[str, ...] = ()
+    cost_left: float | None = None
 
     @classmethod
     def make(cls, spec: CampaignSpec, space: SearchSpace, book: ProposalBook, n_seen: int, n: int) -> AskPlan:
@@ -121,7 +130,7 @@ class AskPlan:
         stored["excluded_keys"] = tuple(stored["excluded_keys"])
         stored["seen"] = {name: tuple(positions) for name, positions in stored.get("seen", {}).items()}
         stored["lost"] = tuple(stored.get("lost", ()))
-        stored |= {name: tuple(stored.get(name, ())) for name in ("shared", "context")}
+        stored |= {name: tuple(stored.get(name, ())) for name in ("shared", "context", *_STAGED)}
         return cls(**stored)
 
     def request(self, n: int, also: Sequence[ProposalDraft] = ()) -> CycleRequest:

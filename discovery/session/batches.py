@@ -63,7 +63,7 @@ def carry_out_plan(
         space, pool = _share_start(plan, space, pool, measured.keys)
     starts = starting_pool(plan, space, pool, measured.keys)
     first = passes(space, starts, plan.n_random, ())
-    drafts = tuple(_as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
+    drafts = tuple(as_start(draft, is_pooled=pool is not None) for draft in first.drafts)
     alone = replace(first, drafts=tuple(ordered(drafts, space, rules)))
     if plan.n == plan.n_random:
         return alone
@@ -145,7 +145,7 @@ def _sampled_pool(plan: AskPlan, space: SearchSpace) -> CandidatePool:
     return CandidatePool(frame, space.encode(frame), tuple(space.keys(frame)), np.arange(len(frame)))
 
 
-def _as_start(draft: ProposalDraft, *, is_pooled: bool) -> ProposalDraft:
+def as_start(draft: ProposalDraft, *, is_pooled: bool) -> ProposalDraft:
     """Say of a draft that chance chose it; what the hypotheses predict there stays."""
     return replace(
         draft,

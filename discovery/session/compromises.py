@@ -12,6 +12,7 @@ import numpy as np
 
 from discovery.errors import counted
 from discovery.session.costing import can_cost, costs_of
+from discovery.session.staging import StageStanding, stage_lines, staged_cost
 from discovery.standing import (
     distance,
     hypervolumes,
@@ -44,6 +45,7 @@ class Standing:
         distance: How far the nearest measurement is from target or window, raw units.
         n_allowed: Measurements that meet the outcome constraints.
         cost: What the measured experiments have cost.
+        stages: What was done at every stage.
         reached: Why `stop.target` is reached, in a sentence; empty where it is not.
     """
 
@@ -56,6 +58,7 @@ class Standing:
     n_allowed: int | None = None
     cost: float | None = None
     reached: str = ""
+    stages: tuple[StageStanding, ...] = ()
 
 
 def stand(
@@ -71,6 +74,7 @@ def stand(
     """
     paid = usable if measured is None else measured
     cost = float(costs_of(spec, pool, paid, paid["key"].tolist()).sum()) if can_cost(spec, pool) else None
+    cost = staged_cost(spec, paid) if spec.stages else cost
     allowed = is_allowed(spec, usable)
     goal, y = spec.objective.goal, usable[spec.objective.name].to_numpy(float)
     is_one, is_some = len(spec.objectives) == 1, bool((allowed & ~np.isnan(y)).any())
@@ -154,6 +158,7 @@ def standing_lines(spec: CampaignSpec, standing: Standing) -> tuple[str, ...]:
         lines.append(f"Nearest to {aim}: {standing.distance:.4g}{unit} away.")
     if standing.n_allowed is not None:
         lines.append(f"{counted(standing.n_allowed, 'measurement')} within the outcome constraints.")
+    lines += stage_lines(spec, standing.stages)
     if standing.cost is not None:
         limit = f" of {spec.budget.cost:g}" if spec.budget.cost is not None else ""
         lines.append(f"Cost so far: {standing.cost:g}{limit}.")

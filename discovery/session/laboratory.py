@@ -16,6 +16,7 @@ from discovery.session.controls import keep_controls
 from discovery.session.failures import Failure, fail_proposal, keep_failures
 from discovery.session.happenings import note_results
 from discovery.session.results import link_by_key, reported_rows
+from discovery.session.staging import link_by_stage
 from discovery.store import IngestReport, TrialRow
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ class Laboratory(CampaignPart):
         """
         with self.store.transaction():
             if not self.spec.acquisition.allow_replicates:
-                checked = link_by_key(checked, self._book().frame)
+                book = self._book()
+                checked = link_by_stage(checked, book.frame, self.spec) if self.spec.stages else checked
+                checked = checked if self.spec.stages else link_by_key(checked, book.frame)
             report = self.store.add_measurements(self.name, checked, source or "", self._other_keys())
             report = replace(report, n_failed=keep_failures(self.store, checked))
             keep_controls(self.store, self.name, checked)

@@ -14,7 +14,7 @@ from discovery.session.happenings import note_finish, note_harm
 from discovery.session.progress import CampaignProgress
 
 if TYPE_CHECKING:
-    from discovery.belief.belief import Hypothesis
+    from discovery.belief.belief import Belief, Hypothesis
     from discovery.belief.records import BeliefSummary
     from discovery.meta.refine import RefineResult, Score
     from discovery.meta.train import TrainedHypothesis
@@ -68,13 +68,23 @@ class Learning(CampaignPart):
 
     def adapt(self) -> BeliefSummary:
         """Adapt to all measurements and store where the belief stands; an e-value of 20 or more is an alarm."""
-        from discovery.cycle import adapt
-
-        found = {name: adapt(known, self.observations(name)).summary() for name, known in self.all_hypotheses().items()}
+        found = {name: belief.summary() for name, belief in self._beliefs().items()}
         summary = found.pop(self.spec.objective.name)
         with self.store.transaction():
             self._record_belief(summary, self.store.next_cycle(self.name), found)
         return summary
+
+    def _beliefs(self) -> dict[str, Belief]:
+        """Return what is believed of every outcome after all measurements, the first objective's first."""
+        known = self.all_hypotheses()
+        if self.spec.stages:
+            from discovery.session.staging import staging_of
+            from discovery.staged_cycle import believe_stages
+
+            return believe_stages(staging_of(self.spec), known, self.results())
+        from discovery.cycle import adapt
+
+        return {name: adapt(hypotheses, self.observations(name)) for name, hypotheses in known.items()}
 
     def finish(self) -> CampaignProgress:
         """Mark the campaign finished where its progress says so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from discovery.errors import counted
 from discovery.session.compromises import Standing, stand
 from discovery.session.costing import costs_of
+from discovery.session.staging import n_open_at_stages, stand_at_stages, together
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
 from discovery.space import CandidatePool
 from discovery.space.censored import ABOVE, BELOW, SUFFIX
@@ -77,6 +78,8 @@ def measure_progress(
     """
     usable = without_bounds(spec, measured if fits is None else measured[fits])
     best, standing = best_row(spec, usable), stand(spec, pool, usable, measured)
+    if spec.stages:
+        standing = replace(standing, stages=stand_at_stages(spec, measured, book))
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
     ended_by, why = _why_finished(spec, standing.reached, len(measured), n_left, book.n_open)
     if not why and (
@@ -122,7 +125,7 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
 
     None where there is none, where none meets the outcome constraints, and where several are the best compromises.
     """
-    score = overall(spec, measured)
+    score, measured = overall(spec, measured), together(spec, measured, measured)
     if np.isnan(score).all():
         return None
     columns = ["measurement_id", "position", *spec.parameter_names, *spec.believed]
@@ -134,6 +137,8 @@ def best_row(spec: CampaignSpec, measured: pd.DataFrame) -> dict[str, Any] | Non
 
 def n_candidates_left(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, book: ProposalBook) -> int:
     """Return how many candidates of a pool may still be proposed."""
+    if spec.stages:
+        return n_open_at_stages(spec, pool, measured, book)
     taken = set(book.excluded_keys)
     if not spec.acquisition.allow_replicates:
         taken |= set(measured["key"])
@@ -145,6 +150,10 @@ def _why_spent(spec: CampaignSpec, pool: Pool | None, cost: float | None, taken:
     if cost is None or spec.budget.cost is None:
         return ""
     left = spec.budget.cost - cost
+    if spec.stages:
+        last = spec.stages[-1].cost
+        said = f"The budget is used: {left:g} of {spec.budget.cost:g} are left, and stage {spec.stages[-1].name} costs"
+        return f"{said} {last:g}." if left < last and n_open == 0 else ""
     if left > 0 and n_open == 0 and isinstance(pool, CandidatePool):
         costs = costs_of(spec, pool, pool.frame, pool.keys)
         cheapest = min((c for c, key in zip(costs, pool.keys, strict=True) if key not in taken), default=0.0)

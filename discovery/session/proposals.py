@@ -83,10 +83,15 @@ class ProposalBook:
         return int(self.frame["cycle"].max()) if len(self.frame) else 0
 
     @property
-    def excluded_keys(self) -> tuple[str, ...]:
-        """Configurations that may not be proposed: open, rejected by a person, or given up."""
+    def excluded(self) -> pd.DataFrame:
+        """Proposals whose configurations may not be proposed: open, rejected by a person, or given up."""
         is_out = self.frame["is_open"] | self.frame["is_abandoned"]
-        return tuple(self.frame.loc[is_out | (self.frame["status"] == ProposalStatus.REJECTED), "key"])
+        return self.frame[is_out | (self.frame["status"] == ProposalStatus.REJECTED)]
+
+    @property
+    def excluded_keys(self) -> tuple[str, ...]:
+        """Configurations that may not be proposed."""
+        return tuple(self.excluded["key"])
 
 
 def today_of(metrics: pd.DataFrame, cycle: int) -> Today:
@@ -110,8 +115,8 @@ def proposal_table(frame: pd.DataFrame, spec: CampaignSpec, proposal_ids: Sequen
         proposal_ids: Only these, in this order; default all.
 
     Returns:
-        One row per proposal: `proposal_id`, the parameters, `<y>_pred` and `<y>_sd` of every outcome that is foreseen,
-        then cycle, status and how the proposal was made.
+        One row per proposal: `proposal_id`, `stage` where the campaign has any, the parameters, `<y>_pred` and `<y>_sd`
+        of every outcome that is foreseen, then cycle, status and how the proposal was made.
     """
     name = spec.objective.name
     if proposal_ids is not None:
@@ -120,7 +125,8 @@ def proposal_table(frame: pd.DataFrame, spec: CampaignSpec, proposal_ids: Sequen
     names = {"mean": f"{name}_pred", "sd": f"{name}_sd", **{f"{other}_mean": f"{other}_pred" for other in others}}
     named = frame.rename(columns=names).reset_index(drop=True)
     said = [f"{outcome}{suffix}" for outcome in (name, *others) for suffix in ("_pred", "_sd")]
-    first = ["proposal_id", *spec.parameter_names, *said, "cycle", "status"]
+    stage = ["stage"] if spec.stages and "stage" in frame else []
+    first = ["proposal_id", *stage, *spec.parameter_names, *said, "cycle", "status"]
     return named[[*first, *(column for column in named if column not in first)]]
 
 

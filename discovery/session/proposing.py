@@ -17,6 +17,7 @@ from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
 from discovery.session.proposals import ASKED, ProposalBook, proposal_table
 from discovery.session.records import Replay
+from discovery.session.staging import is_link, plan_stages, propose_staged, staged_arena
 from discovery.session.stopping import GAIN, ExpectedGain
 from discovery.space.today import Today
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from discovery.belief.records import HypothesisPrediction
     from discovery.cycle import CycleResult, Observations
     from discovery.meta.train import TrainedHypothesis
+    from discovery.staged_cycle import StagedArena
     from discovery.store import ProposalRow
 
 SECONDS = "adapt_propose_s"
@@ -85,7 +87,10 @@ class Proposing(Learning):
             results, seen = (None, {}) if self.spec.is_plain and not lost else (self.results(lost=lost), self.seen())
         plan = AskPlan.make(self.spec, self.space, book, len(observed.y) if results is None else results.n, n_allowed)
         plan = replace(plan, seen=seen, lost=lost, given=today.given, without=today.without)
-        if results is None:
+        if self.spec.stages and results is not None:
+            plan = plan_stages(plan, self.spec, self._usable(), book)
+            result = propose_staged(plan, self._staged(self.all_hypotheses()), results)
+        elif results is None:
             result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
         else:
             result = propose_aimed(plan, self._arena(self.all_hypotheses(), results, plan), results)
@@ -120,7 +125,7 @@ class Proposing(Learning):
             stored = self._proposal(proposal_id)
             plan = self._plan(stored)
             since = changed_since(self.store, self.name, stored.created_at)
-            versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in stored.predictions}
+            versions = _versions(stored.predictions)
             self._check_space(proposal_id, versions.values(), since)
             hypotheses = self._load(self.shelf.load_versions(versions))
             observed = _first(self.observations(), stored.n_measurements)
@@ -128,6 +133,9 @@ class Proposing(Learning):
             others = {name: self._load(self._versions_of(name, said)) for name, said in stored.others.items()}
         if results is None:
             drafts = propose(plan, self.space, self.pool, hypotheses, observed).drafts
+        elif self.spec.stages:
+            known = {self.spec.objective.name: hypotheses, **others}
+            drafts = propose_staged(plan, self._staged(known), results).drafts
         else:
             arena = self._arena({self.spec.objective.name: hypotheses, **others}, results, plan)
             drafts = propose_aimed(plan, arena, results).drafts
@@ -150,8 +158,11 @@ class Proposing(Learning):
         return Arena(self.space, self.pool, known, aim, cost_left(aim, self.spec, results, plan.pending_X))
 
     def _versions_of(self, outcome: str, said: Iterable[HypothesisPrediction]) -> tuple[TrainedHypothesis, ...]:
-        versions = {prediction.hypothesis: prediction.checkpoint_id for prediction in said}
-        return self.shelves[outcome].load_versions(versions)
+        return self.shelves[outcome].load_versions(_versions(said))
+
+    def _staged(self, known: Known) -> StagedArena:
+        """Return where proposals of several stages are looked for."""
+        return staged_arena(self.spec, self.space, self.pool, known)
 
     def _check_space(self, proposal_id: str, version_ids: Iterable[str], since: Sequence[str]) -> None:
         """Refuse a proposal whose checkpoints are of another space."""
@@ -203,6 +214,11 @@ class Proposing(Learning):
         if not details:
             raise InputError(f"How {proposal.proposal_id} was made must be stored to replay it; nothing is.")
         return AskPlan.from_detail(details[-1])
+
+
+def _versions(said: Iterable[HypothesisPrediction]) -> dict[str, str]:
+    """Return checkpoints by hypothesis; one that follows another stage has none of its own."""
+    return {one.hypothesis: one.checkpoint_id for one in said if not is_link(one.hypothesis)}
 
 
 def _first(observed: Observations, n: int) -> Observations:

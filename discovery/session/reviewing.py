@@ -23,6 +23,7 @@ from discovery.session.doubts import with_doubts
 from discovery.session.happenings import note_decided, note_waiting
 from discovery.session.proposals import today_of
 from discovery.session.records import Decision, DecisionReport, ReviewReport
+from discovery.session.staging import check_needs, measured_from, open_from
 from discovery.store.proposals import AUTO
 
 if TYPE_CHECKING:
@@ -184,7 +185,9 @@ class Reviewing(CampaignPart):
             self._check_fits(proposal)
         elif verdict.values:
             self._check_budget(proposal_id)
-            edit = check_edit(proposal, verdict.values, self.space, self.pool, self._taken_keys(proposal_id))
+            edit = check_edit(proposal, verdict.values, self.space, self.pool, self._taken_keys(proposal))
+            if proposal.stage:
+                check_needs(self.spec, proposal, edit.key, self.measurements())
             return self.store.decide(proposal_id, decision, reviewer, verdict.reason, edit.values, edit.key)
         return self.store.decide(proposal_id, decision, reviewer, verdict.reason)
 
@@ -202,7 +205,7 @@ class Reviewing(CampaignPart):
         )
 
     def _check_fits(self, proposal: ProposalRow) -> None:
-        misfit = self._misfit(proposal, self._taken_keys(proposal.proposal_id))
+        misfit = self._misfit(proposal, self._taken_keys(proposal))
         if misfit is not None:
             raise InputError(
                 f"Proposal {proposal.proposal_id} {misfit.rule}.",
@@ -242,7 +245,8 @@ class Reviewing(CampaignPart):
     def _why_vain(self, proposal_id: str) -> str:
         """Say why a proposal that waits can no longer be run; empty where it can."""
         budget, n_measured = self.spec.budget.experiments, len(self.measurements())
-        misfit = self._misfit(self._proposal(proposal_id), self._measured_keys())
+        proposal = self._proposal(proposal_id)
+        misfit = self._misfit(proposal, self._measured_keys(proposal.stage))
         if misfit is not None:
             return f"it {misfit.rule}"
         if n_measured >= budget:
@@ -261,13 +265,18 @@ class Reviewing(CampaignPart):
         for cycle in sorted({self._proposal(proposal_id).cycle for proposal_id in proposal_ids}):
             note_decided(self, cycle, waiting)
 
-    def _measured_keys(self) -> set[str]:
-        """Return the configurations that may not be run again because they are measured."""
-        return set() if self.spec.acquisition.allow_replicates else set(self.measurements()["key"])
+    def _measured_keys(self, stage: str) -> set[str]:
+        """Return the configurations that may not be run again because they are measured, at a stage or after it."""
+        if self.spec.acquisition.allow_replicates:
+            return set()
+        rows = self.measurements()
+        return set((measured_from(self.spec, stage, rows) if stage else rows)["key"])
 
-    def _taken_keys(self, proposal_id: str) -> set[str]:
+    def _taken_keys(self, proposal: ProposalRow) -> set[str]:
         """Return the configurations that may not be run: measured, or open under another proposal."""
         if self.spec.acquisition.allow_replicates:
             return set()
         others = self._book().open
-        return {*others.loc[others["proposal_id"] != proposal_id, "key"], *self._measured_keys()}
+        others = others[others["proposal_id"] != proposal.proposal_id]
+        others = open_from(self.spec, proposal.stage, others) if proposal.stage else others
+        return {*others["key"], *self._measured_keys(proposal.stage)}

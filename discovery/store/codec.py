@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from discovery.belief.records import HypothesisPrediction
 
 MIXTURE = ("log_weights", "means", "sds")
+STAGE = "stage"
 
 
 def to_json(value: object) -> str:
@@ -59,36 +60,46 @@ def predictions_from_json(text: str) -> tuple[HypothesisPrediction, ...]:
     return _predictions(json.loads(text))
 
 
-def detail_to_json(others: Mapping[str, Sequence[HypothesisPrediction]], numbers: Mapping[str, float]) -> str:
-    """Encode what a proposal says beside the first objective's outcome: each further outcome, and numbers by name."""
+def detail_to_json(
+    others: Mapping[str, Sequence[HypothesisPrediction]], numbers: Mapping[str, float], stage: str = ""
+) -> str:
+    """Encode what a proposal says beside the first outcome: each further outcome, numbers by name, and its stage."""
     from discovery.belief.records import mix
 
     outcomes = {
         name: {"mean": mix(said).mean, "sd": mix(said).sd, "predictions": [asdict(one) for one in said]}
         for name, said in others.items()
     }
-    return to_json({**({"outcomes": outcomes} if outcomes else {}), **({"numbers": numbers} if numbers else {})})
+    said = {"outcomes": outcomes, "numbers": numbers, STAGE: stage}
+    return to_json({name: value for name, value in said.items() if value})
 
 
 def detail_from_json(
     text: str | None,
-) -> tuple[dict[str, tuple[HypothesisPrediction, ...]], dict[str, float]]:
-    """Decode what a proposal says beside the first objective's outcome: predictions by outcome, and numbers."""
+) -> tuple[dict[str, tuple[HypothesisPrediction, ...]], dict[str, float], str]:
+    """Decode what a proposal says beside the first outcome: predictions by outcome, numbers, and its stage."""
     stored: dict[str, Any] = json.loads(text or "{}")
     others = {name: _predictions(said["predictions"]) for name, said in stored.get("outcomes", {}).items()}
-    return others, {name: float(value) for name, value in stored.get("numbers", {}).items()}
+    return others, {name: float(value) for name, value in stored.get("numbers", {}).items()}, stored.get(STAGE, "")
 
 
 def detail_columns(column: pd.Series) -> pd.DataFrame:
-    """Return what proposals say beside the first objective's outcome as columns `<y>_mean`, `<y>_sd` and numbers."""
-    rows = []
+    """Return what proposals say beside the first outcome as columns: `stage`, `<y>_mean`, `<y>_sd` and numbers.
+
+    There is no column `stage` where no proposal is for one.
+    """
+    rows, stages = [], []
     for text in column:
         stored: dict[str, Any] = json.loads(text or "{}")
         means = {
             f"{name}_{word}": said[word] for name, said in stored.get("outcomes", {}).items() for word in ("mean", "sd")
         }
         rows.append({**means, **stored.get("numbers", {})})
-    return pd.DataFrame(rows, index=column.index).astype("float64")
+        stages.append(stored.get(STAGE, ""))
+    frame = pd.DataFrame(rows, index=column.index).astype("float64")
+    if any(stages):
+        frame.insert(0, STAGE, pd.Series(stages, index=column.index, dtype=object))
+    return frame
 
 
 def _predictions(records: list[dict[str, Any]]) -> tuple[HypothesisPrediction, ...]:

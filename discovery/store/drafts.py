@@ -44,7 +44,7 @@ def draft_frame(campaign: str, cycle: int, ids: Sequence[str], drafts: Sequence[
             "is_exploring": bool(draft.is_exploring),
             "n_measurements": draft.n_measurements,
             "seed": draft.seed,
-            "detail": detail_to_json(draft.others, draft.numbers),
+            "detail": detail_to_json(draft.others, draft.numbers, draft.stage),
         }
         for position, (proposal_id, draft) in enumerate(zip(ids, drafts, strict=True))
     ]

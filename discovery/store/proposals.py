@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -108,8 +108,8 @@ class Proposals(StorePart):
         Returns:
             One row per proposal: `proposal_id`, `cycle`, `position`, `status`, `key`, a column per parameter, then
             `is_edited`, `is_measured`, `candidate_row`, `mean`, `sd`, `acqf_name`, `acqf_value`, `argued_by`,
-            `is_exploring`, `n_measurements`, `seed` and `created_at`; then `<y>_mean` and `<y>_sd` for each further
-            outcome, and numbers such as `experiment_cost`, where proposals have such.
+            `is_exploring`, `n_measurements`, `seed` and `created_at`; then `stage`, `<y>_mean` and `<y>_sd` for each
+            further outcome, and numbers such as `experiment_cost`, where proposals have such.
 
         Raises:
             InputError: If no such campaign is registered.
@@ -144,8 +144,9 @@ class Proposals(StorePart):
             )
         decoded = {name: json.loads(row.pop(name)) for name in ("proposed", "configuration", "argument")}
         encoded, predictions = tuple(json.loads(row.pop("X"))), predictions_from_json(row.pop("predictions"))
-        others, numbers = detail_from_json(row.pop("detail"))
-        return ProposalRow(**row, **decoded, X=encoded, predictions=predictions, others=others, numbers=numbers)
+        others, numbers, stage = detail_from_json(row.pop("detail"))
+        more: dict[str, Any] = {"predictions": predictions, "others": others, "numbers": numbers, "stage": stage}
+        return ProposalRow(**row, **decoded, **more, X=encoded)
 
     def campaigns_of(self, proposal_ids: Iterable[object]) -> dict[str, str]:
         """Return the campaign of every proposal that there is; ids that are unknown are left out."""

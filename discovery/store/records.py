@@ -139,6 +139,7 @@ class ProposalRow:
         created_at: When it was stored, UTC.
         others: What every hypothesis said about each further outcome, raw units.
         numbers: What else spoke for or against it, by name.
+        stage: The stage that it was proposed for; empty in a campaign without stages.
     """
 
     proposal_id: str
@@ -164,6 +165,7 @@ class ProposalRow:
     created_at: datetime
     others: Mapping[str, tuple[HypothesisPrediction, ...]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    stage: str = ""
 
 
 @dataclass(frozen=True)
