@@ -126,7 +126,7 @@ def carry_out_here(spec: CampaignSpec, adapter: Adapter, trial: RemoteTrial) -> 
     while isinstance(answer := adapter.run(trial.configuration, context), Pending):
         context = replace(context, external_id=answer.external_id or context.external_id)
         time.sleep(answer.pause_s or (adapter.poll_s if isinstance(adapter, AskedAgain) else POLL_S))
-    check_result(answer, spec, trial.trial_id)
+    check_result(answer, spec.outcome_names, trial.trial_id)
     return answer
 
 

@@ -45,6 +45,8 @@ class TrialContext:
         remember: Stores an external id at once, before anything else happens.
         folder: For files of this trial alone; the same after a crash. Made by who uses it.
         started_at: When the trial was first started, UTC.
+        stage: The stage at which it is made; empty in a campaign without stages.
+        outcomes: What it is to measure; empty where that is every outcome of the campaign.
     """
 
     trial_id: str
@@ -55,6 +57,8 @@ class TrialContext:
     remember: Callable[[str], None] = field(default=forget, compare=False, repr=False)
     folder: Path = Path("trials")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    stage: str = ""
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class AdapterResult:
     """What came back.
 
     Attributes:
-        outcomes: Every outcome of the campaign, raw units.
+        outcomes: Every outcome of the campaign, or of the stage, raw units.
         extra: What else is worth keeping, as JSON values; `<y>_limit` is `<` or `>` where an outcome is only a bound.
     """
 

@@ -177,7 +177,7 @@ class CommandAdapter:
             raise ExperimentError(f"{who} must write a JSON object with outcomes; got: {error} ({path}).") from None
         if report.status in ("queued", "running"):
             raise ExperimentError(f"{who} must report completed or failed; got {report.status} ({path}).")
-        return result_of(report, self.spec, who)
+        return result_of(report, self.spec, who, context.outcomes)
 
     def _program(self) -> str:
         """Find the program: a path starts from the campaign's folder, a bare name is looked up as a shell would.

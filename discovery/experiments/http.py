@@ -101,7 +101,7 @@ class HttpAdapter:
         for name in ("", key):
             self._n_troubles.pop(name, None)
         if answer.report.is_over:
-            return result_of(answer.report, self.spec, f"The laboratory at {self.url}")
+            return result_of(answer.report, self.spec, f"The laboratory at {self.url}", context.outcomes)
         status = answer.report.status or "queued"
         self._check_time(context, f"it is {status}")
         return Pending(answer.external_id, f"The laboratory has it: {status}.", answer.pause_s)

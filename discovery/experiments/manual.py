@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from discovery.campaign import ManualExperiment
+from discovery.campaign.stages import STAGE
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.experiments.adapter import Order, Pending, TrialContext
 from discovery.experiments.plates import lay_out, wells_of
@@ -105,7 +106,9 @@ class ManualAdapter:
         """Write a sheet that is named after the last cycle in it."""
         ids = [order.context.proposal_id for order in orders]
         name = self._free_name(file_stem(ids[-1].rpartition("-")[0]))
-        proposals = pd.DataFrame([{"proposal_id": o.context.proposal_id, **o.configuration} for o in orders])
+        proposals = pd.DataFrame(
+            [{"proposal_id": o.context.proposal_id, STAGE: o.context.stage, **o.configuration} for o in orders]
+        )
         plate, places = self.experiment.plate, None
         if plate is not None:
             layout = lay_out(plate, len(orders), derive(self.spec.seed, "plates", name))

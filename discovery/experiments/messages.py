@@ -9,7 +9,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -65,7 +65,8 @@ def order_message(configuration: Mapping[str, object], context: TrialContext, sp
         "idempotency_key": context.idempotency_key,
         "campaign": spec.name,
         "configuration": dict(configuration),
-        "outcomes": list(spec.outcome_names),
+        **({"stage": context.stage} if context.stage else {}),
+        "outcomes": list(context.outcomes or spec.outcome_names),
     }
 
 
@@ -87,13 +88,14 @@ def read_report(text: str) -> Report:
         raise ValueError(f"{where}: {first['msg']}; got {shortened(repr(first['input']))}") from None
 
 
-def result_of(report: Report, spec: CampaignSpec, who: str) -> AdapterResult:
+def result_of(report: Report, spec: CampaignSpec, who: str, asked: Sequence[str] = ()) -> AdapterResult:
     """Return what a report that is over brought; numbers that nobody asked for are kept beside the outcomes.
 
     Args:
         report: A report that is over.
         spec: The campaign.
         who: Who says so, for messages.
+        asked: What was to be measured; default every outcome of the campaign.
 
     Raises:
         TemporaryExperimentError: If the experiment failed and may be made again.
@@ -106,7 +108,7 @@ def result_of(report: Report, spec: CampaignSpec, who: str) -> AdapterResult:
     if report.status == "failed":
         made = TemporaryExperimentError if report.retryable else ExperimentError
         raise made(f"{who} says that the experiment failed: {shortened(report.error) or 'no reason was given'}.")
-    wanted = {name: _number(report.outcomes.get(name)) for name in spec.outcome_names}
+    wanted = {name: _number(report.outcomes.get(name)) for name in asked or spec.outcome_names}
     for name, value in wanted.items():
         if value is None:
             raise ExperimentError(

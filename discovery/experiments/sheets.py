@@ -27,6 +27,7 @@ from discovery.campaign import (
     Parameter,
     Plate,
 )
+from discovery.campaign.stages import STAGE
 from discovery.errors import ConfigurationError, DiscoveryError
 from discovery.ingest.controls import CONTROL
 from discovery.ingest.excel import openpyxl
@@ -149,7 +150,7 @@ def sheet_columns(spec: CampaignSpec, is_plated: bool = False) -> tuple[Column, 
             f"experiment.plate needs the column {taken[0]!r} for itself; it is a parameter or an outcome.",
             "Rename the parameter or outcome.",
         )
-    places = ("proposal_id", RUN_ORDER, *(PLACE if is_plated else ()))
+    places = ("proposal_id", RUN_ORDER, *((STAGE,) if spec.stages else ()), *(PLACE if is_plated else ()))
     return (
         *(Column(name, "place", is_text=name != RUN_ORDER) for name in places if name not in own),
         *(_parameter_column(parameter) for parameter in spec.parameters),

@@ -58,12 +58,15 @@ class TableAdapter:
         Raises:
             ExperimentError: If the table does not hold it.
         """
-        found = {name: values.get(context.key, np.nan) for name, values in self.outcomes.items()}
+        asked = context.outcomes or tuple(self.outcomes)
+        found = {name: self.outcomes.get(name, {}).get(context.key, np.nan) for name in asked}
         if not np.isfinite(list(found.values())).all():
             raise ExperimentError(
                 f"A configuration must stand in {self.path} to be looked up; got {context.key}.",
                 "Propose from the file's rows: name it under `candidates`.",
             )
         key = context.key
-        bounds = {f"{name}{SUFFIX}": by_key[key] for name, by_key in self.sides.items() if key in by_key}
+        bounds = {
+            f"{name}{SUFFIX}": by_key[key] for name, by_key in self.sides.items() if name in asked and key in by_key
+        }
         return AdapterResult({name: float(value) for name, value in found.items()}, dict(bounds))

@@ -44,7 +44,7 @@ def carry_out(
         store: Where the trials are recorded.
         proposal_ids: The proposals.
         adapter: What carries them out.
-        spec: The campaign; every outcome that it names must come back.
+        spec: The campaign; every outcome that it names must come back, or those of the proposal's stage.
         owner: Who carries them out; default this process.
 
     Returns:
@@ -59,7 +59,7 @@ def carry_out(
     kind, owner = spec.experiment.type if spec.experiment is not None else "manual", owner or process_owner()
     with store.transaction():
         started = [store.start_trial(proposal_id, kind, owner) for proposal_id in proposal_ids]
-        runs = [_Run.of(store, trial) for trial in started if trial.outcomes is None]
+        runs = [_Run.of(store, spec, trial) for trial in started if trial.outcomes is None]
     batch = _Batch(store, adapter, spec, owner, runs)
     try:
         return batch.work_off()
@@ -84,7 +84,7 @@ class _Run:
     detail: str = ""
 
     @classmethod
-    def of(cls, store: Store, trial: TrialRow) -> _Run:
+    def of(cls, store: Store, spec: CampaignSpec, trial: TrialRow) -> _Run:
         proposal = store.proposal(trial.proposal_id)
         context = TrialContext(
             trial_id=trial.trial_id,
@@ -94,6 +94,8 @@ class _Run:
             external_id=trial.external_id,
             folder=store.path.parent / FOLDER / trial.idempotency_key,
             started_at=trial.started_at,
+            stage=proposal.stage,
+            outcomes=spec.outcomes_at(proposal.stage) if proposal.stage else (),
         )
         run = cls(trial, Order(proposal.configuration, context))
 
@@ -153,12 +155,14 @@ class _Batch:
             if isinstance(answer, Pending):
                 self._put_off(run, answer)
                 return None
-            check_result(answer, self.spec, trial_id)
+            asked = run.order.context.outcomes
+            check_result(answer, asked or self.spec.outcome_names, trial_id)
         except (ExperimentError, OSError) as error:
             may_retry = isinstance(error, TemporaryExperimentError | OSError) and attempt < MAX_ATTEMPTS
             is_infeasible = isinstance(error, InfeasibleExperimentError)
             return self.store.fail_trial(trial_id, str(error), retryable=may_retry, is_infeasible=is_infeasible)
-        return self.store.report_trial(trial_id, answer.outcomes, answer.extra)
+        outcomes = {name: answer.outcomes[name] for name in asked} if asked else answer.outcomes
+        return self.store.report_trial(trial_id, outcomes, answer.extra)
 
     def _put_off(self, run: _Run, answer: Pending) -> None:
         if answer.external_id and answer.external_id != run.order.context.external_id:
@@ -179,13 +183,13 @@ class _Batch:
             self.renewed_at = time.monotonic()
 
 
-def check_result(result: AdapterResult, spec: CampaignSpec, trial_id: str) -> None:
-    """Check that an adapter has brought back every outcome as a finite number.
+def check_result(result: AdapterResult, outcomes: Sequence[str], trial_id: str) -> None:
+    """Check that an adapter has brought back every outcome that was asked for as a finite number.
 
     Raises:
         ExperimentError: If one is missing, or is no finite number.
     """
-    for name in spec.outcome_names:
+    for name in outcomes:
         value = result.outcomes.get(name, math.nan)
         if not math.isfinite(value):
             raise ExperimentError(f"Trial {trial_id} must report a finite {name!r}; got {result.outcomes}.")

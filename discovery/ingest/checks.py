@@ -47,6 +47,7 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
     Raises:
         InputError: If a column is missing.
     """
+    raw = _with_stages(raw, spec)
     _check_columns(raw, [*space.names, *spec.outcome_names])
     is_control = find_controls(raw.frame, spec)
     controls, wrong_controls = read_controls(raw.frame[is_control], spec)
@@ -85,6 +86,14 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
         controls=controls,
         failures=failures,
     )
+
+
+def _with_stages(raw: RawRows, spec: CampaignSpec) -> RawRows:
+    """Let rows that hold what a stage measures lack the columns of other stages: they are not measured yet."""
+    if not any(set(stage.outcomes) <= set(raw.frame) for stage in spec.stages):
+        return raw
+    lacking = [name for stage in spec.stages for name in stage.outcomes if name not in raw.frame]
+    return replace(raw, frame=raw.frame.assign(**dict.fromkeys(lacking)))
 
 
 def _check_columns(raw: RawRows, wanted: list[str]) -> None:

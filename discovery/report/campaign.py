@@ -20,6 +20,7 @@ from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.compromises import stand, standing_lines
 from discovery.session.doubts import Doubt, doubts
 from discovery.session.forecasting import read_forecasts
+from discovery.session.staging import staged_cost, together
 from discovery.session.stopping import ExpectedGain, read_gains
 from discovery.space.censored import with_signs
 from discovery.standing import is_allowed, is_compromise, overall, scores
@@ -120,25 +121,35 @@ def campaign_headline(frames: CampaignFrames) -> str:
     y = frames.outcomes
     if len(y) == 0:
         return "Nothing has been measured yet."
+    if frames.spec.stages:
+        cost = f" They have cost {staged_cost(frames.spec, frames.measurements):g}."
+        return f"{_best_sentence(frames)}; {counted(len(frames.measurements), 'experiment')} were made.{cost}"
     if not frames.spec.is_plain:
         lines = standing_lines(frames.spec, stand(frames.spec, None, frames.measurements))
         said = " ".join(line for line in lines if not line.startswith(" "))
         return f"{said} {counted(len(frames.measurements), 'experiment')} were made."
+    noun = "experiment" if len(y) == 1 else "experiments"
+    return f"{_best_sentence(frames)}; {len(y)} {noun} were made."
+
+
+def _best_sentence(frames: CampaignFrames) -> str:
+    """Say what the best outcome is, and where it stands among the measurements."""
+    y, measured = frames.outcomes, frames.measured
     best = float(metrics.best_so_far(y, frames.goal)[-1])
-    at = int(np.flatnonzero(y == best)[0]) + 1
+    at = int(np.flatnonzero(y == best)[0])
     word = "highest" if frames.goal == "maximize" else "lowest"
     unit = f" {frames.unit}" if frames.unit else ""
-    noun = "experiment" if len(y) == 1 else "experiments"
-    found = with_signs(frames.measured, [frames.outcome])[frames.outcome].tolist()[at - 1]
-    return (
-        f"The {word} {frames.outcome} so far is {number(found)}{unit}, at experiment {at}; {len(y)} {noun} were made."
-    )
+    found = with_signs(measured, [frames.outcome])[frames.outcome].tolist()[at]
+    position = int(measured["position"].iloc[at]) if frames.spec.stages else at + 1
+    return f"The {word} {frames.outcome} so far is {number(found)}{unit}, at experiment {position}"
 
 
 def conditions_grid(frames: CampaignFrames, n: int = 5) -> Grid:
     """Return the best measured configurations."""
     spec, names, outcomes = frames.spec, frames.spec.parameter_names, list(frames.spec.believed)
     table = frames.measurements.assign(experiment=np.arange(1, len(frames.measurements) + 1))
+    table = table.dropna(subset=[frames.outcome]) if spec.stages else table
+    table = together(spec, table, frames.measurements)
     is_front = len(spec.objectives) > 1 and spec.combine == "pareto"
     if is_front:
         best = table[is_compromise(scores(spec, table), is_allowed(spec, table))]

@@ -110,6 +110,7 @@ class ProposalCard:
         numbers: What else spoke for or against it when it was made, by name, such as `p_allowed` and `cost`.
         today: What was given, and what was not to be had, when it was made, in sentences; empty where nothing was.
         file: The campaign file as commands name it; `FILE` where the campaign came from none.
+        stage: The stage that it is for, what that measures and costs; empty in a campaign without stages.
     """
 
     proposal_id: str
@@ -133,6 +134,7 @@ class ProposalCard:
     numbers: Mapping[str, float] = field(default_factory=dict)
     today: str = ""
     file: str = "FILE"
+    stage: str = ""
 
 
 def make_card(
@@ -175,6 +177,7 @@ def make_card(
         others=tuple(_further(spec, name, mix(told)) for name, told in said.items() if name != outcome.name),
         numbers=dict(proposal.numbers),
         file=spec.source or "FILE",
+        stage=_stage_text(proposal.stage, spec),
     )
 
 
@@ -210,6 +213,15 @@ def _settings(proposal: ProposalRow, spec: CampaignSpec) -> tuple[Setting, ...]:
         )
         for name, value in proposal.configuration.items()
     )
+
+
+def _stage_text(name: str, spec: CampaignSpec) -> str:
+    """Say what a stage measures, costs and needs."""
+    stage = next((stage for stage in spec.stages if stage.name == name), None)
+    if stage is None:
+        return name
+    wait = f", {stage.delay:g} d" if stage.delay else ""
+    return f"{name} (measures {', '.join(stage.outcomes)}; cost {stage.cost:g}{wait})"
 
 
 def _within(outcome: Outcome, stated: tuple[float, float]) -> tuple[tuple[float, float], bool]:

@@ -42,7 +42,7 @@ def render_text(card: ProposalCard) -> str:
 
 def setting_lines(card: ProposalCard) -> list[str]:
     """Return one line for every parameter, with what was proposed where a person has changed it."""
-    return [_setting_text(setting) for setting in card.settings]
+    return [*([f"stage: {card.stage}"] * bool(card.stage)), *(_setting_text(setting) for setting in card.settings)]
 
 
 def expected_sentence(card: ProposalCard) -> str:
