@@ -153,13 +153,14 @@ def log_hinge(z: Tensor) -> Tensor:
     """
     near = z.clamp_min(-FAR)
     value = torch.log(torch.exp(-0.5 * near.square() - LOG_SQRT_2PI) + near * _cdf(near))
-    if not bool((z <= -FAR).any()):
+    is_far = z <= -FAR
+    if not bool(is_far.any()):
         return value
-    far = -z.clamp_max(-FAR)
+    far = -z[is_far]
     u = far.square().reciprocal()
     series = 1 - u * (3 - u * (15 - u * (105 - u * (945 - u * 10395))))
     beyond = -0.5 * far.square() - LOG_SQRT_2PI - 2 * far.log() + series.log()
-    return torch.where(z > -FAR, value, beyond)
+    return value.masked_scatter(is_far, beyond)
 
 
 def log_cdf(z: Tensor) -> Tensor:
