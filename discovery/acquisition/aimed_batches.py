@@ -31,12 +31,12 @@ from discovery.seeds import rng, torch_generator
 if TYPE_CHECKING:
     from discovery.space.space import SearchSpace
 
-AT_ONCE = 64  # candidates whose values are brought up to date at once, the best ones so far first
+AT_ONCE = 32  # candidates whose values are brought up to date at once, the best ones so far first
 
 
 def is_large_aimed(n: int, turns: Sequence[Aiming]) -> bool:
     """Say whether a batch is chosen here: many experiments, closed forms throughout, no hypotheses to tell apart."""
-    is_told = all(can_grow(belief) for aiming in turns for belief in aiming.beliefs.of.values())
+    is_told = all(can_grow(belief) for aiming in _distinct(turns) for belief in aiming.beliefs.of.values())
     return n >= batches.LARGE and turns[0].aim.discrimination == 0 and turns[0].search.name == "log_ei" and is_told
 
 
@@ -60,7 +60,7 @@ def choose_aimed_batch(turns: Sequence[Aiming], X: Tensor, allowed: np.ndarray, 
     if not len(X_pending) and not len(_measured(turns[0])):  # there is nothing to improve on
         choices = choose_aimed_from_pool(turns[0], X, allowed, 1, X_pending)
     rows = _screened(turns, X, allowed, len(X_pending), [choice.index for choice in choices])
-    choosers = {id(aiming): AimedChooser(aiming, X[rows], X_pending) for aiming in turns}
+    choosers = {id(aiming): AimedChooser(aiming, X[rows], X_pending) for aiming in _distinct(turns)}
     place_of = {int(row): place for place, row in enumerate(rows.tolist())}
     for choice in choices:
         for chooser in choosers.values():
@@ -119,7 +119,7 @@ class AimedChooser:
             current[chunk] = self.values[chunk] = worth(chunk) + self.constant[chunk]
             best = max(best, float(current[chunk].max()))
         place = int(free[pick(current[free], self.aiming.search.seed, step)])
-        return place, float(current[place]), self._argument(place)
+        return place, float(current[place]), self._argument(place, worth)
 
     @torch.no_grad()
     def grow(self, place: int) -> None:
@@ -150,9 +150,9 @@ class AimedChooser:
 
         return worth
 
-    def _argument(self, place: int) -> dict[str, float]:
+    def _argument(self, place: int, worth: Callable[..., Tensor]) -> dict[str, float]:
         """Share of every hypothesis in the value of a candidate; they sum to one."""
-        worth, places = self._worth(), torch.tensor([place], device=self.is_free.device)
+        places = torch.tensor([place], device=self.is_free.device)
         weights = {name: torch.cat(state.log_weights, dim=-1) for name, state in self.states.items()}
         sizes = {name: state.sizes for name, state in self.states.items()}
         said_by = {name: state.said_by for name, state in self.states.items()}
