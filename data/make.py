@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.families import FAMILIES, Family
+from data.kept import KEPT, KeptFamily
 from data.sources import fetch, read_tables, sha256_of
 from discovery.errors import DiscoveryError, InputError
 
@@ -69,6 +70,23 @@ def describe(family: Family, files: Mapping[str, dict[str, object]]) -> dict[str
     }
 
 
+def describe_kept(family: KeptFamily, folder: Path) -> dict[str, object]:
+    """Return what the manifest says about tables that are kept as they are, read out of the data folder."""
+    tables = family.tables(folder)
+    return {
+        "title": family.title,
+        "source": dict(family.source),
+        "license": family.license,
+        "copyright": family.notice,
+        "citation": family.citation,
+        "columns": dict(family.columns),
+        "notes": list(family.notes),
+        "n_tasks": len(tables),
+        "n_rows": sum(len(table) for table in tables.values()),
+        "files": {path: describe_file(table, (folder / path).read_bytes()) for path, table in tables.items()},
+    }
+
+
 def describe_file(table: pd.DataFrame, content: bytes) -> dict[str, object]:
     """Return what the manifest says about a file.
 
@@ -78,13 +96,16 @@ def describe_file(table: pd.DataFrame, content: bytes) -> dict[str, object]:
     return {"rows": len(table), "sha256": sha256_of(content), "rows_sha256": sha256_of(csv_bytes(table))}
 
 
-def make(out: Path, downloads: Path, families: Sequence[Family] = FAMILIES) -> dict[str, object]:
+def make(
+    out: Path, downloads: Path, families: Sequence[Family] = FAMILIES, kept: Sequence[KeptFamily] = ()
+) -> dict[str, object]:
     """Write every family and the manifest.
 
     Args:
         out: The data folder.
         downloads: Where archives are kept.
         families: What to make.
+        kept: What is in the data folder already, and only described.
 
     Returns:
         The manifest as written.
@@ -92,7 +113,7 @@ def make(out: Path, downloads: Path, families: Sequence[Family] = FAMILIES) -> d
     Raises:
         InputError: If a package cannot be had or its tables are not as expected.
     """
-    manifest: dict[str, object] = {}
+    manifest: dict[str, object] = {family.name: describe_kept(family, out) for family in kept}
     for family in families:
         files: dict[str, dict[str, object]] = {}
         for path, table in build_family(family, downloads).items():
@@ -103,22 +124,30 @@ def make(out: Path, downloads: Path, families: Sequence[Family] = FAMILIES) -> d
             files[path] = describe_file(table, content)
         manifest[family.name] = describe(family, files)
         print(f"{family.name}: {len(files)} files", file=sys.stderr)
+    manifest = {name: manifest[name] for name in [*(one.name for one in families), *(one.name for one in kept)]}
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
 
 
-def check(out: Path, downloads: Path, families: Sequence[Family] = FAMILIES) -> None:
-    """Compare the packages' rows with those that the manifest has on record.
+def check(out: Path, downloads: Path, families: Sequence[Family] = FAMILIES, kept: Sequence[KeptFamily] = ()) -> None:
+    """Compare the packages' rows, and those of tables that are kept, with those that the manifest has on record.
 
     Args:
         out: The data folder.
         downloads: Where archives are kept.
         families: What to compare.
+        kept: What no package publishes.
 
     Raises:
         InputError: If a file is missing from the manifest, is too much, or has other rows.
     """
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    for one in kept:
+        if describe_kept(one, out) != manifest[one.name]:
+            raise InputError(
+                f"{out / MANIFEST} must describe the tables of {one.name} as they are; it does not.",
+                "Take the folder from the repository, or run again without --check and look at what changed.",
+            )
     for family in families:
         recorded = {path: entry["rows_sha256"] for path, entry in manifest[family.name]["files"].items()}
         made = {path: sha256_of(csv_bytes(table)) for path, table in build_family(family, downloads).items()}
@@ -141,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     action = check if options.check else make
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            action(options.out, options.downloads or Path(scratch))
+            action(options.out, options.downloads or Path(scratch), kept=KEPT if options.out.is_dir() else ())
     except DiscoveryError as error:
         print(error, file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ DATA = Path(__file__).parents[2] / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
 FILES = {path: entry for family in MANIFEST.values() for path, entry in family["files"].items()}
 OUTCOMES = {"buchwald_hartwig": "yield", "suzuki_perera": "yield", "suzuki_reizman": "yield", "chembl": "p_activity"}
-OUTCOMES["opv_blends"] = "degradation"
+OUTCOMES |= {"opv_blends": "degradation", "electrolytes": "conductivity"}
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -48,6 +48,7 @@ def test_files_are_those_of_the_manifest():
         ("suzuki_reizman", 4, 385),
         ("chembl", 30, 48714),
         ("opv_blends", 1, 1040),
+        ("electrolytes", 3, 1100),
     ],
 )
 def test_counts_are_those_of_the_publications(family, n_tasks, n_rows):
@@ -68,8 +69,9 @@ def test_the_manifest_says_where_data_come_from(family):
 
 @pytest.mark.parametrize("family", list(MANIFEST))
 def test_outcomes_are_plausible(family):
-    """Yields lie between 0 and 100 percent, potencies between mmol/L and 10 pmol/L, losses between none and all."""
-    low, high = {"yield": (0, 100), "p_activity": (2, 12), "degradation": (0, 1)}[OUTCOMES[family]]
+    """Percents, potencies from mmol/L to 10 pmol/L, losses from none to all, conductivities in mS/cm: in range."""
+    ranges = {"yield": (0, 100), "p_activity": (2, 12), "degradation": (0, 1), "conductivity": (0, 20)}
+    low, high = ranges[OUTCOMES[family]]
     assert tasks(family)[OUTCOMES[family]].between(low, high).all()
 
 
