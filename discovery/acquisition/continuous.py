@@ -2,7 +2,8 @@
 
 Continuous parameters move under the linear constraints with BoTorch's optimizer. Where lists have many combinations or
 constraints are not linear, gradient steps alternate with exchanges of listed values and with steps around the best.
-Every point is checked before it counts, so every proposal decodes to a configuration that meets all constraints.
+Every point is rounded to what a person can set and checked before it counts, so every proposal decodes to a
+configuration that meets all constraints; numbers with a step go on step by step from there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ N_POLISHED = 4
 MAX_ROUNDS = 8  # of gradient steps, steps around and exchanges in turn
 N_TRIES = 4  # of steps around, one after the other
 N_AROUND = 32  # steps at once
+MAX_STEPS = 32  # from a rounded point to the best one around it
 LEAST_GAIN = 1e-4  # of the acquisition value, for another round
 RESOLUTION = 1e-3  # two configurations nearer than this in every coordinate of the unit cube are the same experiment
 
@@ -101,11 +103,11 @@ def polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> T
     Args:
         acqf: The acquisition function.
         space: The space.
-        X: Valid starts. Shape `k x d`.
+        X: Valid starts, rounded. Shape `k x d`.
         seed: Seed of the optimizer and of steps around.
 
     Returns:
-        Valid points that are as good or better. Shape `k x d`.
+        Valid points, rounded, that are as good or better but for their digits. Shape `k x d`.
     """
     if is_rough(space):
         return torch.stack([_search(acqf, space, row, derive(seed, "polish", i)) for i, row in enumerate(X)])
@@ -114,8 +116,29 @@ def polish(acqf: torch.nn.Module, space: SearchSpace, X: Tensor, seed: int) -> T
         return X
     bounds = torch.tensor([[0.0], [1.0]], dtype=X.dtype, device=X.device).expand(2, X.shape[1])
     polished = [_climb(acqf, space, row, fixed_columns, bounds, seed) for row in X]
-    decoded = space.encode(space.decode(torch.stack(polished).cpu().numpy()))
-    return torch.as_tensor(decoded, dtype=X.dtype, device=X.device)
+    return _settled(acqf, space, X, torch.stack(polished))
+
+
+def _settled(acqf: torch.nn.Module, space: SearchSpace, starts: Tensor, X: Tensor) -> Tensor:
+    """Round points, those that cannot be to their starts, and go on step by step. Shape `k x d` each."""
+    exact = space.encode(space.decode(X.cpu().numpy()))
+    rounded, is_fine = space.rounding.rounded(exact)
+    fine = torch.as_tensor(is_fine, device=X.device)[:, None]
+    settled = torch.where(fine, torch.as_tensor(rounded, dtype=X.dtype, device=X.device), starts)
+    if not space.rounding.has_steps:
+        return settled
+    return torch.stack([_step_by_step(acqf, space, row) for row in settled])
+
+
+def _step_by_step(acqf: torch.nn.Module, space: SearchSpace, x: Tensor) -> Tensor:
+    """Take the best of all single steps until none gets better. Shape `d` to `d`."""
+    best, value = x[None], _values(acqf, x[None])
+    for _ in range(MAX_STEPS):
+        before = float(value)
+        best, value = _better(acqf, best, value, space.rounding.moves(_array(best)))
+        if float(value) <= before:
+            break
+    return best[0]
 
 
 def _search(acqf: torch.nn.Module, space: SearchSpace, start: Tensor, seed: int) -> Tensor:
@@ -130,9 +153,8 @@ def _search(acqf: torch.nn.Module, space: SearchSpace, start: Tensor, seed: int)
         best, value = _better(acqf, best, value, exchanges(space, _array(best)))
         if float(value) - before < LEAST_GAIN:
             break
-    decoded = space.decode(best.cpu().numpy())
-    is_stable = bool(space.is_valid(decoded).all())
-    return start if not is_stable else torch.as_tensor(space.encode(decoded)[0], dtype=start.dtype, device=start.device)
+    is_stable = bool(space.is_valid(space.decode(best.cpu().numpy())).all())
+    return _settled(acqf, space, start[None], best)[0] if is_stable else start
 
 
 def _array(best: Tensor) -> np.ndarray:

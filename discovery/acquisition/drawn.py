@@ -112,5 +112,5 @@ def _improved(acqf: torch.nn.Module, space: SearchSpace, drawn: np.ndarray, seed
     tops = polish(acqf, space, X[values.topk(min(N_IMPROVED, len(X))).indices], seed).cpu().numpy()
     generator = rng(seed, "near")
     near = [found for top in tops for found in (exchanges(space, top), around(space, top, N_AROUND, generator))]
-    near = [space.encode(space.decode(found)) for found in near if len(found)]
-    return np.vstack([tops, *near])
+    found = [space.rounding.rounded(space.encode(space.decode(found))) for found in near if len(found)]
+    return np.vstack([tops, *(rounded[is_fine] for rounded, is_fine in found)])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN = 80  # characters of a value that a sentence shows
 TRAINED = "The hypotheses are trained again."
 _EFFECTS = (
-    (r"parameters\[.*\]\.(unit|held)", ""),
+    (r"parameters\[.*\]\.(unit|held|step)", ""),
     (r"(parameters|mixtures).*", TRAINED),
     (r"experience.*", TRAINED),
     (r"hypotheses.*", "The belief starts from other prior weights; hypotheses that are new are trained."),

@@ -40,6 +40,7 @@ class MixtureParameter(Part):
         descriptors: CSV file with properties of each ingredient, or None.
         elements: Whether the ingredients are chemical elements, compared by the properties of these.
         unit: Unit of the amounts; for people.
+        step: What amounts of proposals move in, from zero; None for readable digits.
         context: Always false: a mixture is chosen.
     """
 
@@ -52,6 +53,7 @@ class MixtureParameter(Part):
     descriptors: Text | None = None
     elements: bool = False
     unit: str = ""
+    step: Positive | None = None
     context: Literal[False] = False
 
     @field_validator("ingredients")
@@ -70,6 +72,9 @@ class MixtureParameter(Part):
         if (self.max_ingredients or 0) > len(self.ingredients):
             text = f"must be at most the number of ingredients, {len(self.ingredients)}; got {self.max_ingredients}"
             raise fault("max_ingredients", text, "Leave it out to allow all of them.")
+        if self.step is not None and abs(self.total / self.step - round(self.total / self.step)) > 1e-6:
+            text = f"must divide the total, {self.total:g}; got {self.step:g}"
+            raise fault("step", text, "No amounts on such a grid add up to the total.")
         if self.elements and self.descriptors is not None:
             raise fault(
                 "descriptors", "must not stand beside elements: true, which brings properties", "Keep one of the two."
@@ -83,7 +88,8 @@ class MixtureParameter(Part):
 
     def columns(self) -> list[dict[str, Any]]:
         """Return the continuous parameters that it stands for, as they would be written."""
-        common = {"type": "continuous", "bounds": [0.0, self.total], "unit": self.unit}
+        common: dict[str, Any] = {"type": "continuous", "bounds": [0.0, self.total], "unit": self.unit}
+        common |= {} if self.step is None else {"step": self.step}
         return [common | {"name": name} for name in self.ingredients]
 
     def constraints(self) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from discovery.campaign.materials import CompositionParameter, MixtureParameter
-from discovery.campaign.parts import Number, Part, Text, fault
+from discovery.campaign.parts import Number, Part, Positive, Text, fault
+
+FINEST = 1e-9  # of the size of a parameter: tables hold 12 digits
 
 
 def category_text(value: object) -> str:
@@ -55,6 +57,7 @@ class ContinuousParameter(Part):
         bounds: Lowest and highest value, in `unit`.
         unit: Unit of the values; for people.
         scale: `log` where equal ratios matter equally; the encoding is then linear in the logarithm.
+        step: What proposals move in, counted from the lowest value; None for readable digits.
         held: Its value in measurements that were made before this campaign varied it, or None.
         context: Whether it is given when proposals are asked for, and not chosen.
     """
@@ -64,6 +67,7 @@ class ContinuousParameter(Part):
     bounds: tuple[Number, Number]
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
+    step: Positive | None = None
     held: Number | None = None
     context: bool = False
 
@@ -76,6 +80,20 @@ class ContinuousParameter(Part):
             raise fault("bounds", f"must be above 0 on a log scale; got {low:g}", "Raise it or use scale: linear.")
         if self.held is not None and not low <= self.held <= high:
             raise fault("held", f"must be within the bounds [{low:g}, {high:g}]; got {self.held:g}", "Widen them.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_step(self) -> ContinuousParameter:
+        low, high = self.bounds
+        if self.step is None:
+            return self
+        if self.step > (high - low) * (1 + 1e-9):
+            text = f"must be at most the width of the bounds, {high - low:g}; got {self.step:g}"
+            raise fault("step", text, "Lower it, or widen the bounds.")
+        if self.step < FINEST * max(high - low, abs(low), abs(high)):
+            raise fault("step", f"must not be finer than numbers are; got {self.step:g}", "Leave it out.")
+        if self.context:
+            raise fault("step", "must not stand beside context: true, which is given and not chosen", "Remove it.")
         return self
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from discovery.campaign import (
     truth_of,
 )
 from discovery.space.cells import CategoryReader, CellFault, faults_where, is_blank, listed, read_numbers, snap
+from discovery.space.digits import number_texts, round_digits, without_noise
 
 Kind = Literal["continuous", "discrete", "categorical", "boolean", "molecule", "molecule_descriptors", "composition"]
 Reader = Callable[[pd.Series], tuple[np.ndarray, list[CellFault]]]
@@ -89,25 +90,29 @@ class Codec(Protocol):
         ...
 
 
-def round_digits(values: np.ndarray) -> np.ndarray:
-    """Round to 12 significant digits: what a key and a decoded table can tell apart."""
-    return number_texts(values).astype(np.float64)
-
-
-def number_texts(values: np.ndarray) -> np.ndarray:
-    """Return numbers as text with 12 significant digits; the same text for 0 and -0."""
-    return np.char.mod("%.12g", np.asarray(values, dtype=np.float64) + 0.0)
-
-
 @dataclass(frozen=True)
 class ContinuousCodec:
-    """A number between two bounds; one coordinate, linear in the value or in its logarithm."""
+    """A number between two bounds; one coordinate, linear in the value or in its logarithm.
+
+    Attributes:
+        low: Lowest value.
+        high: Highest value.
+        is_log: Whether the coordinate is linear in the logarithm.
+        step: What proposals move in, counted from `low`, or None. It says nothing about what was measured, nor about
+            the encoding, which is the same without it.
+    """
 
     name: str
     low: float
     high: float
     is_log: bool = False
     kind: Kind = "continuous"
+    step: float | None = field(default=None, repr=False)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps from `low` to the last value of the grid; 0 without steps."""
+        return int((self.high - self.low) / self.step + 1e-9) if self.step else 0
 
     @property
     def n_dims(self) -> int:
@@ -134,13 +139,23 @@ class ContinuousCodec:
 
     def decode(self, X: np.ndarray) -> np.ndarray:
         """Return values with 12 significant digits. Shape `n`."""
-        return round_digits(self.exact(X[:, 0])).clip(self.low, self.high)
+        values = self.exact(X[:, 0])
+        if self.low and not self.is_log:  # what is added to `low` is no more exact than that
+            values = without_noise(values, max(abs(self.low), abs(self.high)))
+        return round_digits(values).clip(self.low, self.high)
 
     def exact(self, x: np.ndarray) -> np.ndarray:
         """Return values as they are computed; next to nothing of the range is nothing. Shape `n` to `n`."""
         low, high = self._scale(np.array([self.low])), self._scale(np.array([self.high]))
         raw = low + x.clip(0.0, 1.0) * (high - low)
         return np.exp(raw) if self.is_log else np.where(np.abs(raw) <= 1e-12 * (self.high - self.low), 0.0, raw)
+
+    def is_on_grid(self, values: np.ndarray) -> np.ndarray:
+        """Return where values can be set; everywhere without steps. Shape `n`."""
+        if self.step is None:
+            return np.ones(len(values), dtype=bool)
+        z = (values - self.low) / self.step
+        return np.asarray((np.abs(z - np.round(z)) <= 1e-6) & (z > -0.5) & (np.round(z) <= self.n_steps))
 
     def _scale(self, values: np.ndarray) -> np.ndarray:
         return np.log(values) if self.is_log else values
@@ -154,8 +169,10 @@ class ContinuousCodec:
         return number_texts(canonical)
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw uniformly in the encoding. Shape `n`."""
-        return self.decode(rng.random((n, 1)))
+        """Draw uniformly in the encoding, or over the grid. Shape `n`."""
+        if self.step is None or self.is_log:
+            return self.decode(rng.random((n, 1)))
+        return round_digits(self.low + self.step * rng.integers(self.n_steps + 1, size=n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +251,7 @@ class NumberReader:
 def continuous_codec(parameter: ContinuousParameter) -> ContinuousCodec:
     """Return the codec of a continuous parameter."""
     low, high = parameter.bounds
-    return ContinuousCodec(parameter.name, low, high, is_log=parameter.scale == "log")
+    return ContinuousCodec(parameter.name, low, high, is_log=parameter.scale == "log", step=parameter.step)
 
 
 def discrete_codec(parameter: DiscreteParameter) -> ListedCodec:

@@ -4,19 +4,52 @@ from __future__ import annotations
 
 import numpy as np
 
+from discovery.campaign import NonlinearConstraint
+from discovery.errors import ConfigurationError
+from discovery.space.polytope import contradiction
 from discovery.space.system import System
 
 
-def is_possible(system: System) -> bool:
-    """Say whether any lists, zeros and continuous numbers meet all linear constraints and counts.
+def refuse_impossible(system: System) -> None:
+    """Refuse constraints that are proved to leave nothing, with the steps of numbers or without.
+
+    Raises:
+        ConfigurationError: If nothing within the bounds, or on the grids, meets all of them.
+    """
+    stepped = {codec.name for codec, _ in system.continuous if codec.step is not None}
+    free = {codec.name for codec, _ in system.continuous} - stepped
+    for constraint in system.space.constraints:
+        is_curve = isinstance(constraint, NonlinearConstraint) and constraint.sides[1] == "=="
+        if is_curve and stepped.intersection(constraint.names) and not free.intersection(constraint.names):
+            raise ConfigurationError(
+                f"constraints: ({constraint}) must hold a continuous parameter without step, which follows from the "
+                "others; every one has a step.",
+                "Remove a step, or list the candidates in a file.",
+            )
+    if some_shares(system) is not None:
+        return
+    if stepped and some_shares(system, with_steps=False) is not None:
+        raise ConfigurationError(
+            f"constraints must be possible together with steps; no value on the grids of {', '.join(sorted(stepped))} "
+            "meets all of them.",
+            "Change a step, a lowest bound or a constraint.",
+        )
+    raise contradiction()
+
+
+def some_shares(system: System, *, with_steps: bool = True, weights: np.ndarray | None = None) -> np.ndarray | None:
+    """Find lists, zeros and continuous numbers that meet all linear constraints and counts.
 
     Formulas, excluded combinations and inequalities over log-scale numbers are not looked at.
 
     Args:
         system: The space as linear systems.
+        with_steps: Whether numbers with a step are on their grid.
+        weights: Which of all solutions: the one whose shares and listed values weigh least. Length `k + (values)`.
 
     Returns:
-        False where it is proved that nothing does.
+        The shares, then a one for each listed value that is chosen; None where it is proved that nothing does, and
+        empty where nothing is known.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -33,10 +66,19 @@ def is_possible(system: System) -> bool:
         rules.append(LinearConstraint(one, 1.0, 1.0))
     rules += [LinearConstraint(row, -np.inf, limit) for row, limit in _counts(system, starts)]
     if not rules:
-        return True
-    is_whole = np.append(np.zeros(k), np.ones(starts[-1] - k))
-    found = milp(np.zeros(starts[-1]), constraints=rules, integrality=is_whole, bounds=Bounds(0.0, 1.0))
-    return bool(found.status != 2)  # 2: proved to be infeasible
+        return np.empty(0)
+    scale, is_whole, most = np.ones(starts[-1]), np.append(np.zeros(k), np.ones(starts[-1] - k)), np.ones(starts[-1])
+    for i, (codec, _) in enumerate(system.continuous):
+        if codec.step is not None and with_steps:  # the share is a whole number of steps
+            scale[i], is_whole[i], most[i] = codec.step / (codec.high - codec.low), 1.0, codec.n_steps
+    costs = np.zeros(starts[-1])
+    if weights is not None:
+        costs[:k], costs[2 * k :] = weights[:k] * scale[:k], weights[k:]
+    rules = [LinearConstraint(rule.A * scale, rule.lb, rule.ub) for rule in rules]
+    found = milp(costs, constraints=rules, integrality=is_whole, bounds=Bounds(0.0, most))
+    if found.status == 2:  # proved to be infeasible
+        return None
+    return np.empty(0) if found.x is None else np.append(found.x[:k] * scale[:k], np.round(found.x[2 * k :]))
 
 
 def _slack(M: np.ndarray, N: np.ndarray, rhs: np.ndarray) -> np.ndarray:

@@ -14,39 +14,19 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from discovery.campaign import (
-    BooleanParameter,
-    CampaignSpec,
-    CategoricalParameter,
-    CompositionParameter,
-    Constraint,
-    ContinuousParameter,
-    DiscreteParameter,
-    MoleculeParameter,
-    Parameter,
-    check_supported,
-)
-from discovery.errors import InputError, NotSupportedError
+from discovery.campaign import CampaignSpec, Constraint, Parameter, check_supported
+from discovery.errors import InputError
 from discovery.shapes import check_shape
 from discovery.space.blocks import Block
 from discovery.space.cells import CellFault, column_of, refuse
-from discovery.space.codecs import (
-    Codec,
-    ListedCodec,
-    Part,
-    boolean_codec,
-    categorical_codec,
-    continuous_codec,
-    discrete_codec,
-)
-from discovery.space.composition import CompositionCodec, composition_codec
+from discovery.space.codecs import Codec, ListedCodec
 from discovery.space.constraints import as_read, encode_constraint, meets
-from discovery.space.descriptors import descriptor_source, read_descriptors
+from discovery.space.kinds import codec_of, parts_of
 from discovery.space.mixture import Mix, read_mixes
-from discovery.space.molecule import MoleculeCodec, molecule_codec
-from discovery.space.polytope import EncodedConstraint, Polytope, contradiction
-from discovery.space.possible import is_possible
+from discovery.space.polytope import EncodedConstraint, Polytope
+from discovery.space.possible import refuse_impossible
 from discovery.space.regions import Regions
+from discovery.space.rounding import Rounding
 from discovery.space.sampling import draw_feasible
 from discovery.space.system import System
 
@@ -78,13 +58,12 @@ class SearchSpace:
             NotSupportedError: If a parameter or constraint is of a kind that is not built.
         """
         check_supported(spec)
-        codecs = tuple(_codec(p, spec) for p in spec.parameters)
+        codecs = tuple(codec_of(p, spec) for p in spec.parameters)
         constraints = as_read(spec.pointwise, codecs)
         space = cls(codecs, constraints, spec.has_pool, spec.parameters, read_mixes(spec, codecs))
         if not space.is_pooled:
             _ = space.polytope  # refuses constraints that contradict each other
-            if not is_possible(space.regions.of):
-                raise contradiction()
+            refuse_impossible(space.regions.of)
         return space
 
     @property
@@ -98,7 +77,7 @@ class SearchSpace:
         blocks: list[Block] = []
         for codec in self.codecs:
             is_one_hot = isinstance(codec, ListedCodec) and codec.is_one_hot
-            for name, kind, width in _parts(codec):
+            for name, kind, width in parts_of(codec):
                 start = blocks[-1].stop if blocks else 0
                 blocks.append(Block(name, kind, start, start + width, len(codec.values), codec.values, is_one_hot))
         return tuple(blocks)
@@ -211,7 +190,7 @@ class SearchSpace:
         return meets(self.constraints, self.codecs, self._canonical(frame), is_exact=True)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw configurations that meet all constraints, uniform in the encoding.
+        """Draw configurations that meet all constraints, uniform in the encoding, in numbers that a person can set.
 
         Returns:
             Points of valid configurations. Shape `n x d`. Same generator state, same points.
@@ -253,6 +232,11 @@ class SearchSpace:
         """The parts of the space that differ in what is listed and what is zero."""
         return Regions(System(self))
 
+    @cached_property
+    def rounding(self) -> Rounding:
+        """How configurations become numbers that a person can set."""
+        return Rounding(self.regions)
+
     @property
     def _starts(self) -> list[int]:
         return [part.start for part in self.slices]
@@ -272,28 +256,3 @@ class SearchSpace:
 
     def _frame(self, canonical: Sequence[np.ndarray]) -> pd.DataFrame:
         return pd.DataFrame({codec.name: codec.column(v) for codec, v in zip(self.codecs, canonical, strict=True)})
-
-
-def _parts(codec: Codec) -> tuple[Part, ...]:
-    """Return the blocks of one parameter."""
-    if isinstance(codec, MoleculeCodec | CompositionCodec):
-        return codec.parts
-    return (Part(codec.name, codec.kind, codec.n_dims),)
-
-
-def _codec(parameter: Parameter, spec: CampaignSpec) -> Codec:
-    match parameter:
-        case ContinuousParameter():
-            return continuous_codec(parameter)
-        case DiscreteParameter():
-            return discrete_codec(parameter)
-        case CategoricalParameter(descriptors=path):
-            table = None if path is None else read_descriptors(parameter, descriptor_source(spec, path))
-            return categorical_codec(parameter, table)
-        case BooleanParameter():
-            return boolean_codec(parameter)
-        case MoleculeParameter():
-            return molecule_codec(parameter, spec)
-        case CompositionParameter():
-            return composition_codec(parameter, spec)
-    raise NotSupportedError(f"{parameter.name!r}: {parameter.type} parameters are not supported yet.")

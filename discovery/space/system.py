@@ -119,6 +119,11 @@ class System:
                 groups.append(Group(np.array(free, dtype=np.intp), n_free, constraint.least))
         return groups
 
+    @cached_property
+    def equations(self) -> tuple[LinearConstraint, ...]:
+        """Equations that are linear in raw values, simplexes among them."""
+        return tuple(c for c in map(_as_sum, self.space.constraints) if c and c.relation == "==")
+
     @property
     def is_tied(self) -> bool:
         """Whether chance and one polytope are not enough: counts, curved equations, sums with other numbers."""

@@ -28,6 +28,9 @@ def test_the_example_proposes_what_the_text_says(walk_text, read_doc, tmp_path, 
     others = metals[["Co", "Ni", "Cu"]]
     assert ((others > 0).sum(axis=1) <= 2).all() and ((others == 0) | (others >= 0.05 - 1e-9)).all(axis=None)
     assert (frame["temperature"] * np.log10(1 + frame["hours"]) <= 1000 * (1 + 1e-9)).all()
+    assert (frame["temperature"] % 25 == 0).all() and (
+        frame["hours"] == frame["hours"].map("{:.6g}".format).astype(float)
+    ).all()
     assert not (frame["temperature"].between(700, 800) & (frame["annealed"].astype(str).str.lower() == "true")).any()
 
 
