@@ -16,11 +16,12 @@ from torch import Tensor
 
 from discovery.acquisition.gaussians import log_hinge
 from discovery.belief.belief import KeptBank
-from discovery.meta.linked import LinkedBank
+from discovery.meta.linked import Joint, LinkedBank
 from discovery.meta.read_bank import ReadBank
 
 N_NODES, REACH = 33, 4.0  # outcomes of a cheap stage that are looked at: evenly spread, so many sds to either side
 MOST_STEPS = 50  # of the search for the ratio; each finds a better policy, and there are few
+LEAST_COST = 1e-3  # of the dear stage: a stage that costs less is counted as this, or nothing would ever go on from it
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -96,18 +97,20 @@ def look_ahead(kept: Sequence[Sequence[KeptBank]], X: Tensor, reward: Reward) ->
         X: Configurations. Shape `n x d`.
         reward: What a dear outcome is worth.
     """
+    dear = [_see(part, X) for part in kept[-1]]
+    direct = torch.stack([(s.part.log_weight.exp()[:, None] * reward(s.mean, s.sd)).sum(0) for s in dear])
     nodes = [_nodes(parts, X) for parts in kept[:-1]]
+    if not nodes:
+        return Way((), (), (), X.new_zeros(0), direct)
     moves = []
     for here, there, parts in zip(nodes[:-1], nodes[1:], kept[1:-1], strict=True):
-        moves.append(_move([_given(part, X, here) for part in parts], there))
-    if not nodes:
-        return Way((), (), (), X.new_zeros(0), _direct(kept[-1], X, reward))
-    told = [_given(part, X, nodes[-1]) for part in kept[-1]]
+        moves.append(_move([_given(_see(part, X), X, here) for part in parts], there))
+    told = [_given(seen, X, nodes[-1]) for seen in dear]
     said = torch.stack([(one.weight * reward(one.mean, one.sd)).sum(1) for one in told])  # k x g x n
     worth = [said.sum(0) / torch.stack([one.weight.sum(1) for one in told]).sum(0).clamp_min(1e-300)]
     for move in reversed(moves):
         worth.insert(0, (move * worth[0]).sum(1))
-    return Way(tuple(one.weight for one in nodes), tuple(moves), tuple(worth), said, _direct(kept[-1], X, reward))
+    return Way(tuple(one.weight for one in nodes), tuple(moves), tuple(worth), said, direct)
 
 
 def index_of(way: Way, stage: int, costs: Sequence[float], may_skip: Tensor, may_follow: Tensor) -> Index:
@@ -123,7 +126,7 @@ def index_of(way: Way, stage: int, costs: Sequence[float], may_skip: Tensor, may
     gain = way.direct.sum(0)
     if stage == len(costs) - 1:
         return Index(gain / costs[-1], torch.full_like(gain, costs[-1]), torch.ones_like(gain))
-    ratio = torch.zeros_like(gain)
+    ratio, costs = torch.zeros_like(gain), [max(cost, LEAST_COST * costs[-1]) for cost in costs]
     for _ in range(MOST_STEPS):  # Dinkelbach: the ratio of the policy that is best at the ratio before
         gain, cost, promotion = _follow(way, stage, ratio, costs, (may_skip, may_follow))
         found = gain / cost
@@ -170,24 +173,45 @@ def _nodes(parts: Sequence[KeptBank], X: Tensor) -> Nodes:
     return Nodes(y, torch.softmax(density, dim=0))
 
 
-def _given(part: KeptBank, X: Tensor, nodes: Nodes) -> Given:
-    """Condition the members of one hypothesis on every node."""
-    bank, weight = part.bank, part.log_weight.exp()[:, None]
+class Seen(NamedTuple):
+    """The members of one hypothesis at `n` points."""
+
+    part: KeptBank
+    mean: Tensor  # of the latent outcome, raw units: h x n
+    sd: Tensor
+    joint: Joint | None  # with the stage before; None where it is not looked at
+    noise: Tensor  # of that stage's outcome; empty without
+
+
+def _see(part: KeptBank, X: Tensor) -> Seen:
+    """Look at points with the members of one hypothesis, once for all that is asked."""
+    bank = part.bank
     if not isinstance(bank, ReadBank) or not isinstance(bank.bank, LinkedBank):
-        (mean, variance), noisy = bank.marginals(X), bank.predictive(X)[1]
-        return Given(nodes.weight[:, None] * weight, mean[None], variance.sqrt()[None], noisy.sqrt()[None])
+        mean, variance = bank.marginals(X)
+        return Seen(part, mean, variance.sqrt(), None, mean[:0])
+    joint = bank.bank.joint(X)
+    sd = joint.variance.sqrt()
+    raw, tangent = bank.slices.raw(joint.mean, sd)
+    return Seen(part, raw, tangent * sd[bank.slices.owner], joint, bank.bank.process.moments(X).noise)
+
+
+def _given(seen: Seen, X: Tensor, nodes: Nodes) -> Given:
+    """Condition the members of one hypothesis on every node."""
+    bank, weight, joint = seen.part.bank, seen.part.log_weight.exp()[:, None], seen.joint
+    if joint is None or not isinstance(bank, ReadBank) or not isinstance(bank.bank, LinkedBank):
+        noisy_sd = bank.predictive(X)[1].sqrt()
+        return Given(nodes.weight[:, None] * weight, seen.mean[None], seen.sd[None], noisy_sd[None])
     inner, process, slices = bank.bank, bank.bank.process, bank.slices
-    joint, noise = inner.joint(X), process.moments(X).noise
     y = ((nodes.y - process.location) / process.scale)[:, None]  # g x 1 x n
-    total = joint.cheap_variance + noise
+    total = joint.cheap_variance + seen.noise
     slope = joint.covariance / total
     mean = joint.mean + slope * (y - joint.cheap_mean)
     variance = torch.maximum(joint.variance - slope * joint.covariance, 1e-9 * joint.variance)
-    seen = torch.softmax(_log_normal(y, joint.cheap_mean, total.sqrt()), dim=0)[:, slices.owner]
+    density = torch.softmax(_log_normal(y, joint.cheap_mean, total.sqrt()), dim=0)[:, slices.owner]
     sd = variance.sqrt().expand_as(mean)
     raw, tangent = slices.raw(mean, sd)
     noisy_sd = (variance + inner.noise_variance[:, None]).sqrt()
-    return Given(seen * weight, raw, tangent * sd[:, slices.owner], tangent * noisy_sd[slices.owner])
+    return Given(density * weight, raw, tangent * sd[:, slices.owner], tangent * noisy_sd[slices.owner])
 
 
 def _move(told: Sequence[Given], there: Nodes) -> Tensor:
@@ -197,15 +221,6 @@ def _move(told: Sequence[Given], there: Nodes) -> Tensor:
         seen = torch.softmax(_log_normal(there.y[:, None], one.mean[:, None], one.noisy_sd[:, None]), dim=1)
         total = total + (one.weight[:, None] * seen).sum(2)
     return total / total.sum(1, keepdim=True)
-
-
-def _direct(parts: Sequence[KeptBank], X: Tensor, reward: Reward) -> Tensor:
-    """Return the worth of the dear outcome by hypothesis. Shape `k x n`."""
-    worth = []
-    for part in parts:
-        mean, variance = part.bank.marginals(X)
-        worth.append((part.log_weight.exp()[:, None] * reward(mean, variance.sqrt())).sum(0))
-    return torch.stack(worth)
 
 
 def _marginals(parts: Sequence[KeptBank], X: Tensor) -> tuple[Tensor, Tensor, Tensor]:

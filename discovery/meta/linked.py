@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from discovery.meta.bank import Bank, Inputs
-from discovery.meta.components import Components
+from discovery.meta.components import Components, weighted
 from discovery.meta.design import normal_quantiles, uniform_design
 from discovery.meta.features import SourceFeatures
+from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.members import Members
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.process import Process
@@ -76,9 +77,13 @@ class LinkedComponents(Components):
         """One more than the space's own."""
         return super().n_components + 1
 
+    def plain(self, A: Tensor, B: Tensor) -> Tensor:
+        """Evaluate the space's own components; see `__call__`."""
+        return super().__call__(A, B)
+
     def __call__(self, A: Tensor, B: Tensor) -> Tensor:
         """Evaluate all components. Shapes `* x 1 x n x d`, `* x 1 x m x d` to `c x * x 1 x n x m`."""
-        return torch.cat([super().__call__(A, B), self.process.covariance(A, B)[None]])
+        return torch.cat([self.plain(A, B), self.process.covariance(A, B)[None]])
 
 
 class Joint(NamedTuple):
@@ -128,9 +133,10 @@ class LinkedBank(Bank):
         rho, cheap = m.slope[:, :1], self.process.moments(test.encoded[0])
         own = m.signal.square() + m.component_sd[:, :-1].square().sum(-1)
         before = own[:, None] + rho.square() * cheap.variance + test.features.square().sum(-1)
-        shared = rho[..., None] * self.process.covariance(self._train.encoded, test.encoded)  # h x n x N
-        half = torch.linalg.solve_triangular(self._factor, self._covariance(self._train, test), upper=False)
-        half_cheap = torch.linalg.solve_triangular(self._factor, shared.expand_as(half), upper=False)
+        unknown = self.process.covariance(self._train.encoded, test.encoded)  # 1 x n x N
+        cross = self._without_process(test) + rho.square()[..., None] * unknown
+        half = torch.linalg.solve_triangular(self._factor, cross, upper=False)
+        half_cheap = torch.linalg.solve_triangular(self._factor, rho[..., None] * unknown, upper=False)
         whitened = self._whitened[..., None, :]
         return Joint(
             mean=test.mean + (whitened @ half)[..., 0, :],
@@ -139,6 +145,15 @@ class LinkedBank(Bank):
             cheap_variance=(cheap.variance - half_cheap.square().sum(-2)).clamp_min(1e-12),
             covariance=rho * cheap.variance - (half * half_cheap).sum(-2),
         )
+
+    def _without_process(self, test: Inputs) -> Tensor:
+        """Prior covariance of measured points with others, the cheap outcome left out. Shape `h x n x N`."""
+        m, train = self.members, self._train
+        K = train.features @ test.features.transpose(-1, -2)
+        K = K + m.signal[:, None, None].square() * matern52(squared_distance(train.scaled, test.scaled))
+        if self.components.n_components > 1:
+            K = K + weighted(m.component_sd[:, :-1].square(), self.components.plain(train.encoded, test.encoded))
+        return K
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: object) -> LinkedBank:
         """Return the bank with further outcomes; shapes as in `Bank`."""
