@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,9 @@ import numpy as np
 from discovery import metrics, seeds
 from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError, DiscoveryError, NotSupportedError
+from discovery.evaluation.bounds import counted
 from discovery.evaluation.cache import RunCache, versions
-from discovery.evaluation.context import make_all, open_campaign, prepare_all
+from discovery.evaluation.context import goal_of, make_all, open_measured, prepare_all
 from discovery.evaluation.given import with_given
 from discovery.evaluation.methods import BacktestContext, Choice, Method, Progress, Seen, load_method
 from discovery.evaluation.results import BacktestResult, MethodResult, Plan, Run
@@ -75,6 +76,8 @@ def backtest(
 ) -> BacktestResult:
     """Replay a campaign whose candidates have measured outcomes; candidates without one are left out.
 
+    An outcome that is a bound is revealed as one, and counts by what is known of it (`discovery.evaluation.bounds`).
+
     Args:
         spec: The campaign.
         methods: Names of methods, in the order of the result.
@@ -96,11 +99,13 @@ def backtest(
             f"cold_nehvi must have several objectives; {spec.name} has one.", "Leave it out of --methods."
         )
     made = make_all(methods, load_method)
-    context, outcomes = open_campaign(spec, options.n_experiments, options.device, store)
-    context, outcomes = with_given(context, outcomes, options.given, options.batch_size)
+    context, measured = open_measured(spec, options.n_experiments, options.device, store)
+    context = replace(context, goal=goal_of(spec))
+    context, table = with_given(context, measured, options.given, options.batch_size)
+    outcomes, sides = table.T
     seconds = prepare_all(made, context, progress)
     plans = [(name, plan) for name, method in made.items() for plan in _plans(method, context, options)]
-    runs = _run_plans(made, plans, _Replay(context, outcomes, options), progress)
+    runs = _run_plans(made, plans, _Replay(context, outcomes, sides, options), progress)
     return BacktestResult(
         campaign=spec.name,
         outcome=context.outcome,
@@ -117,14 +122,16 @@ def backtest(
         },
         pool=context.pool.frame[list(context.space.names)].reset_index(drop=True),
         pool_rows=np.asarray(context.pool.rows),
-        pool_outcomes=outcomes,
+        pool_outcomes=counted(outcomes, sides, context.sign),
         unit=spec.outcome(context.outcome).unit,
         parameter_units={p.name: u for p in spec.parameters if (u := getattr(p, "unit", ""))},
         versions=versions(),
     )
 
 
-def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan: Plan) -> Run:
+def replay(
+    method: Method, context: BacktestContext, outcomes: np.ndarray, plan: Plan, sides: np.ndarray | None = None
+) -> Run:
     """Replay a campaign once.
 
     Args:
@@ -132,6 +139,7 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
         context: What it may know.
         outcomes: Measured outcome per candidate, raw units; stays here. Shape `n`.
         plan: Seed, length, random starts, batch size.
+        sides: Which outcomes are bounds: -1 at most, 1 at least, 0 measured; default all measured. Shape `n`.
 
     Returns:
         The run, `chosen` as rows of the candidates file.
@@ -140,11 +148,14 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
         DiscoveryError: If the method chooses a candidate twice, or another number than it was asked for.
     """
     chosen: list[int] = list(plan.initial)
+    sides = np.zeros(len(outcomes)) if sides is None else sides
+    has_bounds, counts = bool(sides.any()), counted(outcomes, sides, context.sign)
     seconds, weights = [0.0] * len(chosen), [_weights_before(method, context, plan)] * len(chosen)
     timed_at_40: float | None = None
     stop_after: int | None = None
     while len(chosen) < plan.n_experiments:
-        seen = Seen(tuple(chosen), tuple(float(outcomes[i]) for i in chosen))
+        limits = tuple(int(sides[i]) for i in chosen) if has_bounds else ()
+        seen = Seen(tuple(chosen), tuple(float(outcomes[i]) for i in chosen), limits)
         n = min(plan.batch_size, plan.n_experiments - len(chosen))
         started = time.perf_counter()
         choice = method.choose(context, seen, n, plan.seed)
@@ -160,11 +171,12 @@ def replay(method: Method, context: BacktestContext, outcomes: np.ndarray, plan:
     return Run(
         seed=plan.seed,
         chosen=tuple(int(context.pool.rows[i]) for i in chosen),
-        outcomes=tuple(float(outcomes[i]) for i in chosen),
+        outcomes=tuple(float(counts[i]) for i in chosen),
         seconds=tuple(seconds),
         weights=_by_hypothesis(weights),
         adapt_propose_s_at_40=timed_at_40,
         stop_after=stop_after,
+        limits=tuple(int(sides[i]) for i in chosen) if has_bounds else (),
     )
 
 
@@ -200,12 +212,14 @@ class _Replay:
 
     context: BacktestContext
     outcomes: np.ndarray
+    sides: np.ndarray
     options: BacktestOptions
 
     @property
     def cache(self) -> RunCache | None:
         """The cache of finished runs, or None where it is switched off."""
-        return RunCache.for_campaign(self.context, self.outcomes) if self.options.use_cache else None
+        told = np.concatenate([self.outcomes, self.sides]) if self.sides.any() else self.outcomes
+        return RunCache.for_campaign(self.context, told) if self.options.use_cache else None
 
 
 def _run_plans(
@@ -219,7 +233,7 @@ def _run_plans(
     works = [
         (
             f"The replay by {plans[i][0]} at seed {plans[i][1].seed}",
-            (methods[plans[i][0]], shared.context, shared.outcomes, plans[i][1]),
+            (methods[plans[i][0]], shared.context, shared.outcomes, plans[i][1], shared.sides),
         )
         for i in missing
     ]

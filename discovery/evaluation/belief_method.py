@@ -79,9 +79,8 @@ class BeliefPredictor:
     def predict(self, context: BacktestContext, support: Seen, query: np.ndarray, seed: int) -> Prediction:
         """Predict noisy outcomes as the mixture over all kept members."""
         observed = _observations(context, support)
-        belief = Belief.adapt(
-            self.hypotheses, Support.of(observed.X, observed.y, None, self.hypotheses[0].learner.device)
-        )
+        known = Support.of(observed.X, observed.y, None, self.hypotheses[0].learner.device)
+        belief = Belief.adapt(self.hypotheses, known if observed.limits is None else known.marked(observed.limits, ()))
         mean, sd, weights = belief.marginals(torch.as_tensor(context.pool.X[query], dtype=torch.float64))
         return Prediction(weights.log().cpu().numpy(), mean.cpu().numpy(), sd.cpu().numpy())
 
@@ -89,7 +88,9 @@ class BeliefPredictor:
 def _observations(context: BacktestContext, seen: Seen) -> Observations:
     indices = list(seen.indices)
     keys = tuple(context.pool.keys[i] for i in indices)
-    return Observations(X=context.pool.X[indices], y=np.asarray(seen.outcomes, dtype=float), yvar=None, keys=keys)
+    limits = np.asarray(seen.limits, dtype=np.int8) if any(seen.limits) else None
+    y = np.asarray(seen.outcomes, dtype=float)
+    return Observations(X=context.pool.X[indices], y=y, yvar=None, keys=keys, limits=limits)
 
 
 def _train(context: BacktestContext, only: str | None, progress: Progress | None) -> tuple[Hypothesis, ...]:

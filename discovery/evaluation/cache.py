@@ -69,6 +69,7 @@ class RunCache:
                 outcomes=tuple(stored["outcomes"]),
                 seconds=tuple(stored["seconds"]),
                 adapt_propose_s_at_40=stored["adapt_propose_s_at_40"],
+                limits=tuple(stored.get("limits", ())),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

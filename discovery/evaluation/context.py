@@ -53,7 +53,33 @@ def open_campaign(
         InputError: If a cell of the candidates or their outcomes is wrong.
     """
     context, outcomes = context_of(spec, n_experiments, device, store)
-    return replace(context, goal=_goal(spec)), outcomes[context.outcome]
+    return replace(context, goal=goal_of(spec)), outcomes[context.outcome]
+
+
+def open_measured(
+    spec: CampaignSpec, n_experiments: int, device: str, store: Store | None = None, *, is_optional: bool = False
+) -> tuple[BacktestContext, np.ndarray]:
+    """Open a campaign some of whose outcomes may be bounds.
+
+    Args:
+        spec: The campaign.
+        n_experiments: The budget of a replay.
+        device: Where models live.
+        store: Where earlier campaigns named in `experience.history` lie.
+        is_optional: Whether history that lacks the outcome is left out, not refused.
+
+    Returns:
+        What methods may know, and of every candidate its outcome, raw units, and on which side of it the true value
+        lies: -1 at most, 1 at least, 0 measured. Shape `n x 2`.
+
+    Raises:
+        ConfigurationError: If the history holds a copy of the file that is replayed.
+        InputError: If a cell of the candidates or their outcomes is wrong.
+    """
+    context, measured = _opened(spec, n_experiments, device, store, is_optional=is_optional)
+    context = context if spec.objective.goal == "match" else replace(context, goal=goal_of(spec))
+    y, none = measured.outcomes[context.outcome], np.zeros(len(measured))
+    return context, np.column_stack([y, measured.sides.get(context.outcome, none)]).astype(float)
 
 
 def context_of(
@@ -70,15 +96,22 @@ def context_of(
         NotSupportedError: If an outcome is only a bound.
         InputError: If a cell is wrong, or an outcome has no column.
     """
-    _check_history(spec)
-    space = SearchSpace.from_spec(spec)
-    measured = MeasuredPool.from_spec(spec, space)
-    outcome = spec.objective.name
+    context, measured = _opened(spec, n_experiments, device, store)
     for name in spec.believed:
         if name not in measured.outcomes:
             raise InputError(f"A replay of {spec.name} must have the outcome {name!r} of its candidates; got none.")
         _check_sides(measured, name)
-    outcomes = {name: np.asarray(measured.outcomes[name], dtype=float) for name in spec.believed}
+    return context, {name: np.asarray(measured.outcomes[name], dtype=float) for name in spec.believed}
+
+
+def _opened(
+    spec: CampaignSpec, n_experiments: int, device: str, store: Store | None, *, is_optional: bool = False
+) -> tuple[BacktestContext, MeasuredPool]:
+    """Read the candidates with their outcomes, and what methods may know of the campaign."""
+    _check_history(spec)
+    space = SearchSpace.from_spec(spec)
+    measured = MeasuredPool.from_spec(spec, space)
+    outcome = spec.objective.name
     context = BacktestContext(
         spec=spec,
         space=space,
@@ -86,11 +119,11 @@ def context_of(
         goal="minimize" if spec.objective.goal == "minimize" else "maximize",
         outcome=outcome,
         outcome_range=spec.outcome(outcome).range,
-        load_history=partial(_load_history, spec, space, store),
-        n_experiments=min(n_experiments, len(outcomes[outcome])),
+        load_history=partial(_load_history, spec, space, store, is_optional=is_optional),
+        n_experiments=min(n_experiments, len(measured)),
         device=device,
     )
-    return context, outcomes
+    return context, measured
 
 
 def make_all(names: Sequence[str], load: Callable[[str], M]) -> dict[str, M]:
@@ -116,8 +149,12 @@ def prepare_all(methods: dict[str, M], context: BacktestContext, progress: Progr
     return seconds
 
 
-def _goal(spec: CampaignSpec) -> Goal:
-    """Return the goal of the objective."""
+def goal_of(spec: CampaignSpec) -> Goal:
+    """Return the direction of the objective: hits lie in one too.
+
+    Raises:
+        NotSupportedError: If a value is to be matched.
+    """
     goal = spec.objective.goal
     if goal == "hits":
         return "maximize" if spec.objective.above else "minimize"
@@ -128,11 +165,11 @@ def _goal(spec: CampaignSpec) -> Goal:
     return goal
 
 
-def _load_history(spec: CampaignSpec, space: SearchSpace, store: Store | None) -> Sequence[Task]:
+def _load_history(spec: CampaignSpec, space: SearchSpace, store: Store | None, *, is_optional: bool) -> Sequence[Task]:
     """Read the earlier tasks that the campaign names."""
     from discovery.tasks.history import read_history  # loads torch
 
-    return read_history(spec.experience.history, spec, space, store=store).tasks
+    return read_history(spec.experience.history, spec, space, store=store, is_optional=is_optional).tasks
 
 
 def _check_sides(measured: MeasuredPool, outcome: str) -> None:

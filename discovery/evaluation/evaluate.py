@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discovery import metrics, seeds
-from discovery.campaign import CampaignSpec
+from discovery.campaign import CampaignSpec, Objective
 from discovery.errors import ConfigurationError, NotEnoughDataError
+from discovery.evaluation.bounds import Rows, actives, ranking
 from discovery.evaluation.cache import versions
-from discovery.evaluation.context import make_all, open_campaign, prepare_all
+from discovery.evaluation.context import make_all, open_measured, prepare_all
 from discovery.evaluation.methods import BacktestContext, Prediction, Predictor, Progress, Seen, load_predictor
 from discovery.evaluation.workers import Engine, run_all
 
@@ -66,24 +67,26 @@ class EvaluateResult:
     Attributes:
         campaign: Name of the campaign.
         outcome: Name of the outcome.
-        goal: What is wanted of it.
+        goal: What is wanted of it: `maximize`, `minimize`, `match` or `hits`.
         n_candidates: Number of distinct configurations.
         supports: Numbers of measurements predicted from.
         seeds: Seeds.
         runs: By method: one table of scores per seed, by support. A score is None where it does not exist.
         meta_train_s: By method: time that learning before the campaign took.
         unit: Unit of the outcome; may be empty.
+        n_bounds: Candidates whose outcome is only a bound.
     """
 
     campaign: str
     outcome: str
-    goal: metrics.Goal
+    goal: str
     n_candidates: int
     supports: tuple[int, ...]
     seeds: tuple[int, ...]
     runs: dict[str, list[dict[int, Scores]]]
     meta_train_s: dict[str, float]
     unit: str = ""
+    n_bounds: int = 0
 
     def summary(self) -> dict[str, dict[str, Scores]]:
         """Return means over seeds by method and support; None where a score exists for no seed."""
@@ -99,6 +102,7 @@ class EvaluateResult:
             "n_candidates": self.n_candidates,
             "outcome": self.outcome,
             "goal": self.goal,
+            "n_bounds": self.n_bounds,
             "supports": list(self.supports),
             "methods": {
                 name: {
@@ -123,8 +127,11 @@ def evaluate(
     *,
     store: Store | None = None,
     progress: Progress | None = None,
+    is_optional: bool = False,
 ) -> EvaluateResult:
-    """Score predictions on held-out rows of a campaign whose candidates have measured outcomes.
+    """Score predictions of the first objective's outcome on held-out rows of a campaign that is measured.
+
+    Bounds are told as bounds, and scored by the probability of their side.
 
     Args:
         spec: The campaign.
@@ -132,6 +139,7 @@ def evaluate(
         options: What to score.
         store: Where earlier campaigns named in `experience.history` lie.
         progress: Called with what was done and the fraction done.
+        is_optional: Whether history that lacks the outcome is left out, not refused.
 
     Returns:
         Scores by method, support and seed. Same seeds, same scores.
@@ -142,16 +150,17 @@ def evaluate(
     """
     options = options or EvaluateOptions()
     made = make_all(methods, load_predictor)
-    context, outcomes = open_campaign(spec, max(options.supports), options.device, store)
-    if max(options.supports) >= len(outcomes):
+    context, table = open_measured(spec, max(options.supports), options.device, store, is_optional=is_optional)
+    if max(options.supports) >= len(table):
         raise ConfigurationError(
-            f"--support must leave rows to predict; got {max(options.supports)} of {len(outcomes)} candidates.",
-            f"Ask for {len(outcomes) - 1} at most.",
+            f"--support must leave rows to predict; got {max(options.supports)} of {len(table)} candidates.",
+            f"Ask for {len(table) - 1} at most.",
         )
+    rows = Rows(table[:, 0], table[:, 1].astype(np.int8) if table[:, 1].any() else np.zeros(0, dtype=np.int8))
     seconds = prepare_all(made, context, progress)
     plans = [(name, seed) for name in made for seed in options.seeds]
     works = [
-        (f"The evaluation of {name} at seed {seed}", (made[name], context, outcomes, options.supports, seed))
+        (f"The evaluation of {name} at seed {seed}", (made[name], context, rows, options.supports, seed))
         for name, seed in plans
     ]
     scored: dict[int, dict[int, Scores]] = {}
@@ -163,47 +172,77 @@ def evaluate(
     return EvaluateResult(
         campaign=spec.name,
         outcome=context.outcome,
-        goal=context.goal,
-        n_candidates=len(outcomes),
+        goal=str(spec.objective.goal),
+        n_candidates=len(table),
         supports=options.supports,
         seeds=options.seeds,
         runs=runs,
         meta_train_s=seconds,
         unit=spec.outcome(context.outcome).unit,
+        n_bounds=int((~rows.is_measured).sum()),
     )
 
 
 def score_seed(
-    predictor: Predictor, context: BacktestContext, outcomes: np.ndarray, supports: Sequence[int], seed: int
+    predictor: Predictor, context: BacktestContext, rows: Rows, supports: Sequence[int], seed: int
 ) -> dict[int, Scores]:
     """Score one predictor at one seed.
 
     Args:
         predictor: A prepared predictor.
         context: What it may know.
-        outcomes: Measured outcome per candidate, raw units; only those of the support are shown. Shape `n`.
+        rows: Outcomes of all candidates; only those of the support are shown.
         supports: Numbers of measurements to predict from.
         seed: Seed of the order of candidates, and of the predictor.
 
     Returns:
         Scores by support; None where the predictor cannot predict from so few measurements.
     """
-    order = seeds.rng(seed, "support and query").permutation(len(outcomes))
+    order = seeds.rng(seed, "support and query").permutation(len(rows.y))
     scored: dict[int, Scores] = {}
     for s in supports:
-        support = Seen(tuple(int(i) for i in order[:s]), tuple(float(outcomes[i]) for i in order[:s]))
+        first = order[:s]
+        limits = tuple(int(side) for side in rows.sides[first]) if len(rows.sides) else ()
+        support = Seen(tuple(int(i) for i in first), tuple(float(y) for y in rows.y[first]), limits)
         query = order[s:]
         try:
             prediction = predictor.predict(context, support, query, seed)
         except NotEnoughDataError:
             scored[s] = dict.fromkeys(SCORES)
             continue
-        scored[s] = score(prediction, outcomes[query], context.sign, float(np.median(outcomes)))
+        held_out = Rows(rows.y[query], rows.sides[query] if len(rows.sides) else rows.sides)
+        scored[s] = score_rows(prediction, held_out, rows, context.spec.objective)
     return scored
 
 
+def score_rows(prediction: Prediction, rows: Rows, every: Rows, objective: Objective) -> Scores:
+    """Score predictions of held-out rows, some of which may be bounds.
+
+    Args:
+        prediction: Predicted mixtures at `r` points.
+        rows: The held-out rows.
+        every: All rows of the campaign, which say where its median lies.
+        objective: What is wanted; says what is active, and what ranks.
+
+    Returns:
+        `nlpd` of all rows; `rmse`, `spearman` and `coverage90` of measured values; `delta_auprc` of rows of which it is
+        known whether they are active. None where a score does not exist.
+    """
+    measured, mixture = rows.is_measured, (prediction.log_weights, prediction.means, prediction.sds)
+    found, is_known = actives(objective, rows, every)
+    gain = metrics.delta_auprc(found[is_known], ranking(objective, prediction)[is_known]) if is_known.any() else np.nan
+    some, y = measured.any(), rows.y[measured]
+    return {
+        "nlpd": rows.nlpd(prediction),
+        "rmse": metrics.rmse(y, prediction.mean[measured]) if some else None,
+        "spearman": metrics.spearman(y, prediction.mean[measured]) if some else None,
+        "coverage90": metrics.coverage(metrics.pit(rows.y, *mixture)[measured], 0.9) if some else None,
+        "delta_auprc": float(gain) if np.isfinite(gain) else None,
+    }
+
+
 def score(prediction: Prediction, y: np.ndarray, sign: float, threshold: float) -> Scores:
-    """Score predictions of held-out outcomes.
+    """Score predictions of held-out outcomes that are to be high or low.
 
     Args:
         prediction: Predicted mixtures at `r` points.
@@ -214,15 +253,8 @@ def score(prediction: Prediction, y: np.ndarray, sign: float, threshold: float) 
     Returns:
         `nlpd`, `rmse`, `spearman`, `coverage90` and `delta_auprc`; None where a score does not exist.
     """
-    mixture = (prediction.log_weights, prediction.means, prediction.sds)
-    gain = metrics.delta_auprc(sign * y > sign * threshold, sign * prediction.mean)
-    return {
-        "nlpd": metrics.nlpd(y, *mixture),
-        "rmse": metrics.rmse(y, prediction.mean),
-        "spearman": metrics.spearman(y, prediction.mean),
-        "coverage90": metrics.coverage(metrics.pit(y, *mixture), 0.9),
-        "delta_auprc": gain if np.isfinite(gain) else None,
-    }
+    objective = Objective(name="y", goal="maximize" if sign > 0 else "minimize")
+    return score_rows(prediction, Rows(y), Rows(np.array([threshold])), objective)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -71,10 +71,13 @@ class Seen:
     Attributes:
         indices: Which candidates (indices into `pool.X`).
         outcomes: What they gave, raw units.
+        limits: Which outcomes are bounds: -1 = the true value is at most that, 1 = at least, 0 = measured; empty where
+            all were measured. A method that knows no bounds takes the number for the value.
     """
 
     indices: tuple[int, ...] = ()
     outcomes: tuple[float, ...] = ()
+    limits: tuple[int, ...] = ()
 
     @property
     def n(self) -> int:

@@ -31,6 +31,7 @@ from discovery.ingest import check_rows, read_rows
 from discovery.settings import cache_dir
 from discovery.space import SearchSpace
 from discovery.space.cells import is_blank
+from discovery.space.censored import SUFFIX
 
 if TYPE_CHECKING:
     from discovery.store import Store
@@ -166,7 +167,8 @@ def _campaign(spec: CampaignSpec, i: int, store: Store | None) -> HistoryCampaig
     space = SearchSpace.from_spec(wide)
     only = wide.model_copy(update={"outcomes": (wide.outcome(wide.objective.name),), "outcome_constraints": ()})
     checked = check_rows(read_rows(frame), only, space).frame
-    table = checked.loc[space.is_feasible(checked), [*space.names, spec.objective.name]]
+    kept_columns = [*space.names, spec.objective.name, f"{spec.objective.name}{SUFFIX}"]
+    table = checked.loc[space.is_feasible(checked), [name for name in kept_columns if name in checked]]
     folder = cache_dir() / "over-history"
     path = folder / write_table(table, folder, Path(source.replace(":", "-")).stem)
     made = CampaignSpec.from_mapping(data | {"candidates": str(path)}, spec.base_dir)
@@ -186,7 +188,7 @@ def _read(spec: CampaignSpec, i: int, store: Store | None) -> pd.DataFrame:
     else:
         frame = read_file(ref, spec).frame
     frame = frame.assign(**{name: value for name, value in held_in(ref).items() if name not in frame})
-    columns = [name for name in (*spec.parameter_names, outcome) if name in frame]
+    columns = [name for name in (*spec.parameter_names, outcome, f"{outcome}{SUFFIX}") if name in frame]
     return frame.loc[~is_blank(frame[outcome]), columns] if outcome in frame else frame[columns]
 
 

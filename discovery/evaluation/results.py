@@ -40,12 +40,13 @@ class Run:
         seed: Seed of the replay.
         chosen: Row positions (0-based) in the candidates file, in the order run, random starts included; the first
             row of each distinct configuration.
-        outcomes: What the rows gave, raw units, replicates averaged.
+        outcomes: What the rows gave, raw units, replicates averaged; of bounds what they count as (`bounds.counted`).
         seconds: Time that choosing took, by experiment; 0 for the random starts.
         weights: Search weights by hypothesis, by experiment, when the experiment was chosen; or None.
         adapt_propose_s_at_40: Time that the choice after 40 measurements took, or None where it was not reached.
         stop_after: Experiments after which `stop.min_gain` would have ended the campaign; None where it would not
             have, or is not named. The replay goes on all the same, so that methods stay comparable.
+        limits: Which rows are bounds: -1 at most, 1 at least, 0 measured; empty where all were measured.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class Run:
     weights: dict[str, tuple[float, ...]] | None = None
     adapt_propose_s_at_40: float | None = None
     stop_after: int | None = None
+    limits: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the run in the shape of the contract; methods without hypotheses have no `weights`."""
@@ -63,6 +65,8 @@ class Run:
             shown["weights"] = {name: list(values) for name, values in self.weights.items()}
         if self.stop_after is not None:
             shown["stop_after"] = self.stop_after
+        if self.limits:
+            shown["limits"] = list(self.limits)
         return shown
 
 
@@ -116,7 +120,7 @@ class BacktestResult:
         methods: Result by method, in the order asked for.
         pool: Configurations, one row per distinct one.
         pool_rows: Row position in the candidates file of each row of `pool`. Shape `n`.
-        pool_outcomes: Measured outcome of each row of `pool`, raw units. Shape `n`.
+        pool_outcomes: Measured outcome of each row of `pool`, raw units; of bounds what they count as. Shape `n`.
         unit: Unit of the outcome; may be empty.
         parameter_units: Units of the parameters that have one.
         versions: Versions of what computed it.
