@@ -1,7 +1,8 @@
-"""Screening a streamed pool: one pass scores every configuration, and the best few thousand go on.
+"""Screening a streamed pool: one pass looks at every configuration, and the best few thousand go on.
 
-What comes out is an ordinary small pool, so that batches are chosen from it as from any other: the choice is the one
-that the whole pool would have given, because later choices of a batch look at the best few thousand rows only.
+The pass asks a sketch of the belief, a few members of every hypothesis; the best of it, many times as many as are
+wanted, are scored by the belief itself. What comes out is an ordinary small pool, from which batches are chosen as from
+any other.
 """
 
 from __future__ import annotations
@@ -17,13 +18,31 @@ from discovery.acquisition.batches import RANDOM_SHARE
 from discovery.acquisition.imagined import distinct
 from discovery.acquisition.mixture import MONTE_CARLO
 from discovery.acquisition.pool import N_FANTASIZED, TIE, Middle, Search, acquisition_for, refuse_empty, score
-from discovery.belief.belief import Belief, Hypothesis
+from discovery.belief.belief import FORBIDDEN, Belief, Hypothesis, KeptBank
+from discovery.belief.beliefs import Beliefs
+from discovery.belief.weights import representatives
 from discovery.seeds import rng
 from discovery.space.pool import CandidatePool, joined
 from discovery.space.stream import Chunk, StreamedPool
 
+N_SKETCHED = 4  # members of a hypothesis that look at every configuration
+MARGIN = 8  # times as many as are wanted are then looked at by all members
+
 Scores = Callable[[Tensor], Tensor]
 Featured = Callable[[np.ndarray], Tensor]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A score of configurations with feature columns, higher is better. Shape `N x D` to `N`.
+
+    Attributes:
+        first: What looks at all of them: nearly the score, and cheap.
+        then: The score.
+    """
+
+    first: Scores
+    then: Scores
 
 
 @dataclass(frozen=True)
@@ -54,13 +73,13 @@ class Best:
 
 
 def screen(
-    pool: StreamedPool, scores: Sequence[Scores], featured: Featured, n: int, *, taken: Collection[str], seed: int
+    pool: StreamedPool, looks: Sequence[Look], featured: Featured, n: int, *, taken: Collection[str], seed: int
 ) -> CandidatePool:
     """Read a pool once and return the best configurations under any of some scores, in the order of the file.
 
     Args:
         pool: The pool.
-        scores: Functions of configurations with feature columns, higher is better. Shape `N x D` to `N`.
+        looks: The scores.
         featured: Gives encoded configurations their feature columns, on the device. Shape `N x d` to `N x D`.
         n: Number of configurations kept for each score.
         taken: Identities of configurations that may not come; not among those returned.
@@ -70,18 +89,32 @@ def screen(
         Distinct configurations that are not taken; none where all are.
     """
     n_kept = n + len(taken)  # so that as many are left when those taken are out
-    best = [Best.none() for _ in scores]
+    best = [Best.none() for _ in looks]
     for chunk in pool.chunks():
         places = np.flatnonzero(chunk.is_within)
         if not len(places):
             continue
         X = featured(chunk.X[places])
         lots = rng(seed, "lots", chunk.start).random(len(places))
-        for k, told in enumerate(scores):
-            values = np.round(told(X).cpu().numpy() / TIE)
-            best[k] = _better(best[k], values, (lots, chunk.start + places), n_kept)
-    found = pool.take(np.unique(np.concatenate([kept.positions for kept in best])))
+        for k, look in enumerate(looks):
+            best[k] = _better(best[k], _rounded(look.first(X)), (lots, chunk.start + places), MARGIN * n_kept)
+    positions = [
+        _looked_at_again(pool, look.then, featured, kept, n_kept) for look, kept in zip(looks, best, strict=True)
+    ]
+    found = pool.take(np.unique(np.concatenate(positions)))
     return found.at(np.flatnonzero([key not in taken for key in found.keys]))
+
+
+def _rounded(values: Tensor) -> np.ndarray:
+    return np.round(values.cpu().numpy() / TIE)
+
+
+def _looked_at_again(pool: StreamedPool, told: Scores, featured: Featured, seen: Best, n: int) -> np.ndarray:
+    """Return the positions of the best `n` under the score itself, of those that are best at first sight."""
+    if len(seen.positions) <= n:
+        return seen.positions
+    values = _rounded(told(featured(pool.take(seen.positions).X)))
+    return Best.none().with_more(values, seen.lots, seen.positions, n).positions
 
 
 def _better(best: Best, values: np.ndarray, said: tuple[np.ndarray, np.ndarray], n: int) -> Best:
@@ -122,13 +155,13 @@ class Wanted:
 
 
 def survivors(
-    pool: StreamedPool, scores: Sequence[Scores], featured: Featured, wanted: Wanted
+    pool: StreamedPool, looks: Sequence[Look], featured: Featured, wanted: Wanted
 ) -> tuple[CandidatePool, Tensor]:
     """Read a pool once and return what a batch is chosen from: the best under any of some scores, and some by chance.
 
     Args:
         pool: The pool.
-        scores: Functions of configurations with feature columns, higher is better. Shape `N x D` to `N`.
+        looks: The scores.
         featured: Gives encoded configurations their feature columns. Shape `N x d` to `N x D`.
         wanted: How many are to be chosen, and what may not be.
 
@@ -139,7 +172,7 @@ def survivors(
         NoCandidateError: If every configuration is taken.
     """
     n = N_FANTASIZED + wanted.n
-    best = screen(pool, scores, featured, n, taken=wanted.taken, seed=wanted.seed)
+    best = screen(pool, looks, featured, n, taken=wanted.taken, seed=wanted.seed)
     chance = pool.starts(int(RANDOM_SHARE * n), {*wanted.taken, *best.keys}, rng(wanted.seed, "chance"))
     found = joined([best, chance])
     refuse_empty(np.ones(len(found), dtype=bool))
@@ -165,9 +198,32 @@ def screened(
     if turns[0].best_f is None:
         search = replace(search, middle=middle_of(pool, featured))
     names = dict.fromkeys(["log_ei", *([] if search.name in MONTE_CARLO else [search.name])])
-    scores = [_scores(belief, replace(search, name=name)) for belief in distinct(turns) for name in names]
-    found, X = survivors(pool, scores, featured, Wanted(len(turns), taken, search.seed))
+    each = [(belief, replace(search, name=name)) for belief in distinct(turns) for name in names]
+    looks = [Look(_scores(sketched(belief), own), _scores(belief, own)) for belief, own in each]
+    found, X = survivors(pool, looks, featured, Wanted(len(turns), taken, search.seed))
     return found, X, search
+
+
+def sketched(belief: Belief) -> Belief:
+    """Return a belief told by few members of every hypothesis, for a first look at many configurations."""
+    kept = []
+    for part, adapted in zip(belief.kept, belief.adapted, strict=True):
+        posterior = torch.log_softmax(adapted.log_prior + adapted.log_evidence, dim=0)
+        weight = torch.logsumexp(part.log_weight, dim=0)
+        n = 1 if float(weight) < -FORBIDDEN / 2 else N_SKETCHED
+        if len(posterior) <= n:
+            kept.append(part)
+            continue
+        index, log_weight = representatives(posterior, n)
+        bank = adapted.condition(index)
+        kept.append(KeptBank(part.name, bank, bank.member_weights(log_weight + weight)))
+    return replace(belief, kept=tuple(kept))
+
+
+def sketched_all(beliefs: Beliefs) -> Beliefs:
+    """Return beliefs told by few members of every hypothesis."""
+    feasible = None if beliefs.feasible is None else sketched(beliefs.feasible)
+    return Beliefs({name: sketched(belief) for name, belief in beliefs.of.items()}, feasible)
 
 
 def featured_by(hypotheses: Sequence[Hypothesis]) -> Featured:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from discovery.acquisition.streamed import screen
+from discovery.acquisition import streamed as streamed_room
+from discovery.acquisition.streamed import Look, screen
 from discovery.campaign import CampaignSpec
 from discovery.cycle import CycleRequest, Observations, run_cycle
 from discovery.errors import NoCandidateError
@@ -92,12 +93,30 @@ def test_only_the_best_go_on(pools):
         return X[:, 0]
 
     values = whole.X[:, 0]
-    found = screen(streamed, [first_column], torch.as_tensor, 20, taken=set(), seed=0)
+    found = screen(streamed, [Look(first_column, first_column)], torch.as_tensor, 20, taken=set(), seed=0)
     assert len(found) == 20 and np.sort(found.X[:, 0])[0] >= np.sort(values)[-20] - 1e-6
-    equal = [
-        screen(streamed, [lambda X: X[:, 0] * 0], torch.as_tensor, 20, taken=set(), seed=s).keys for s in (0, 0, 1)
-    ]
+    nothing = Look(*[lambda X: X[:, 0] * 0] * 2)
+    equal = [screen(streamed, [nothing], torch.as_tensor, 20, taken=set(), seed=s).keys for s in (0, 0, 1)]
     assert equal[0] == equal[1] != equal[2]
+
+
+def test_what_a_first_look_keeps_is_looked_at_again(pools):
+    """Of many rows that look good at first sight those go on that are best under the score itself."""
+    _, streamed, whole = pools
+    look = Look(lambda X: X[:, 3], lambda X: X[:, 4])
+    found = screen(streamed, [look], torch.as_tensor, 20, taken=set(), seed=0)
+    hot = whole.X[np.argsort(-whole.X[:, 3])][: 20 * streamed_room.MARGIN]
+    np.testing.assert_allclose(np.sort(found.X[:, 4]), np.sort(hot[:, 4])[-20:])
+
+
+@pytest.mark.parametrize("name", ["log_ei", "ucb"])
+def test_a_first_look_does_not_lose_the_best(hypotheses, pools, surface, monkeypatch, name):
+    """Where few rows go on, the choice is still the best of all."""
+    space, streamed, whole = pools
+    monkeypatch.setattr(streamed_room, "N_FANTASIZED", 12)
+    seen, request = observed(space, surface, 10), CycleRequest(n=1, acquisition=name, seed=2)
+    first, second = (run_cycle(space, pool, hypotheses, seen, request).drafts for pool in (streamed, whole))
+    assert first[0].row == second[0].row
 
 
 def test_a_pool_whose_rows_are_all_taken_is_refused(hypotheses, pools, surface):
