@@ -2,7 +2,7 @@
 
 `python -m data.pools --rows 100000,1000000 --batch 1,96` makes a pool of made-up candidates of each size, a campaign
 with 40 measurements and three earlier tasks, and prints a row per pool and batch. Every row is a process of its own, so
-that its peak memory is its own.
+that its peak memory is its own. `--objectives 2` trades the yield off against the waste.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m data.pools", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", default="100000,1000000", help="rows of the pools, separated by commas")
     parser.add_argument("--batch", default="1,96", help="experiments asked for, separated by commas")
+    parser.add_argument("--objectives", type=int, default=1, choices=(1, 2), help="1: the yield; 2: the waste, too")
     parser.add_argument("--format", default="parquet", choices=("parquet", "csv"), help="of the candidates")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where models live")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for files and databases; emptied first")
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(given.folder, ignore_errors=True)
     found = []
     for n_rows in map(int, given.rows.split(",")):
-        folder = make(given.folder / str(n_rows), n_rows, given.format)
+        folder = make(given.folder / str(n_rows), n_rows, given.format, given.objectives)
         for batch in given.batch.split(","):
             found.append(_in_a_process(folder, batch, given.device))
             if not given.json:
@@ -81,15 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make(folder: Path, n_rows: int, suffix: str) -> Path:
+def make(folder: Path, n_rows: int, suffix: str, n_objectives: int = 1) -> Path:
     """Write a campaign: candidates, three earlier tasks, the campaign file. Returns the folder."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for k in range(3):
         task = _rows(150, rng)
-        task.assign(**{"yield": _worth(task, 0.05 * k) + rng.normal(0, 2, 150)}).to_csv(
-            folder / f"task_{k}.csv", index=False
-        )
+        _measured(task, 0.05 * k, rng).to_csv(folder / f"task_{k}.csv", index=False)
     path = folder / f"candidates.{suffix}"
     if suffix == "csv":
         for start in range(0, n_rows, CHUNK):
@@ -97,7 +96,7 @@ def make(folder: Path, n_rows: int, suffix: str) -> Path:
             part.to_csv(path, mode="a", header=start == 0, index=False)
     else:
         _write_parquet(path, n_rows, rng)
-    (folder / "campaign.yaml").write_text(yaml.safe_dump(_campaign(path.name)), encoding="utf-8")
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(_campaign(path.name, n_objectives)), encoding="utf-8")
     return folder
 
 
@@ -111,8 +110,8 @@ def measure(folder: Path, batch: int, device: str) -> Cost:
     clock.append(time.perf_counter())
     rng = np.random.default_rng(1)
     told = _rows(N_MEASURED, rng)
-    campaign.tell(told.assign(**{"yield": _worth(told, 0.02) + rng.normal(0, 2, N_MEASURED)}))
-    campaign.hypotheses()
+    campaign.tell(_measured(told, 0.02, rng))
+    campaign.all_hypotheses()
     clock.append(time.perf_counter())
     before = time.process_time()
     proposed = campaign.ask(batch)
@@ -163,6 +162,13 @@ def _worth(rows: pd.DataFrame, shift: float) -> np.ndarray:
     return level + 40 * np.exp(-6 * warm**2) + 3 * np.log(rows["time"].to_numpy(float))
 
 
+def _measured(rows: pd.DataFrame, shift: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Append made-up measurements: yield, %, and waste, which is high where it is hot and long, kg per kg."""
+    waste = 5 + 0.3 * rows["temperature"].to_numpy(float) + 4 * np.log(rows["time"].to_numpy(float))
+    noise = rng.normal(0, 2, (2, len(rows)))
+    return rows.assign(**{"yield": _worth(rows, shift) + noise[0], "waste": waste + noise[1]})
+
+
 def _write_parquet(path: Path, n_rows: int, rng: np.random.Generator) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -174,7 +180,9 @@ def _write_parquet(path: Path, n_rows: int, rng: np.random.Generator) -> None:
             file.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))
 
 
-def _campaign(candidates: str) -> dict[str, object]:
+def _campaign(candidates: str, n_objectives: int) -> dict[str, object]:
+    outcomes = [{"name": "yield", "unit": "%", "range": [0, 100]}, {"name": "waste", "unit": "kg/kg", "range": [0, 80]}]
+    objectives = [{"name": "yield"}, {"name": "waste", "goal": "minimize"}]
     return {
         "name": "large-pool",
         "parameters": [
@@ -184,8 +192,8 @@ def _campaign(candidates: str) -> dict[str, object]:
             {"name": "time", "type": "continuous", "bounds": [1, 60], "unit": "min", "scale": "log"},
             {"name": "equivalents", "type": "discrete", "values": [1, 1.5, 2, 2.5, 3]},
         ],
-        "outcomes": [{"name": "yield", "unit": "%", "range": [0, 100]}],
-        "objectives": [{"name": "yield"}],
+        "outcomes": outcomes[:n_objectives],
+        "objectives": objectives[:n_objectives],
         "candidates": candidates,
         "experience": {"history": [f"task_{k}.csv" for k in range(3)]},
         "budget": {"experiments": 1000},
