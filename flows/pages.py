@@ -98,35 +98,45 @@ def hypotheses_page(frames: CampaignFrames) -> PageText:
         return PageText("hypotheses", "Nothing is known yet.", "Nothing is known yet.")
     last = weights.iloc[-1].sort_values(ascending=False)
     headline = ", ".join(f"{name} {weight:.2f}" for name, weight in last.items() if weight >= 0.005)
-    parts = ["## Hypotheses"]
+    parts = [part for about, one in frames.each if len(one.evidence) for part in _hypotheses_about(one, about)]
+    return PageText("hypotheses", headline, "\n\n".join(filter(None, parts)))
+
+
+def _hypotheses_about(frames: CampaignFrames, about: str) -> list[str]:
+    """Return the parts of the page of hypotheses that are about one outcome."""
+    weights, parts = ledger(frames), [f"## {markdown.plain(about)}Hypotheses"]
     if len(weights) > 1:
         parts.append(markdown.image(weights_plot(weights), "Weight of each hypothesis over measurements seen"))
-    parts += [markdown.grid_markdown(ledger_grid(frames)), markdown.plain(experience_words(frames))]
-    return PageText("hypotheses", headline, "\n\n".join(filter(None, parts)))
+    return [*parts, markdown.grid_markdown(ledger_grid(frames)), markdown.plain(experience_words(frames))]
 
 
 def calibration_page(frames: CampaignFrames) -> PageText:
     """Say whether predictions that were stored before the measurement came true as often as they said."""
-    stored = frames.stored
-    title = "## Stated and observed"
-    if BELIEF not in stored:
+    if BELIEF not in frames.stored:
         nothing = "No prediction has been tested by a measurement yet."
-        return PageText("calibration", nothing, f"{title}\n\n{nothing}")
-    pit = stored[BELIEF].pit
+        return PageText("calibration", nothing, f"## Stated and observed\n\n{nothing}")
+    pit = frames.stored[BELIEF].pit
+    n_inside = round(metrics.coverage(pit, 0.9) * len(pit))
+    headline = f"{n_inside} of {counted(len(pit), 'outcome')} lay in the 90 % intervals stated for them."
+    parts = [part for about, one in frames.each if BELIEF in one.stored for part in _calibration_about(one, about)]
+    kept = "Only predictions that were stored before the measurement count, and they are never computed again."
+    return PageText("calibration", headline, "\n\n".join([*parts, kept]))
+
+
+def _calibration_about(frames: CampaignFrames, about: str) -> list[str]:
+    """Return the parts of the page of calibration that are about one outcome."""
+    said = frames.stored[BELIEF]
+    pit = said.pit
     rows = [
         (f"{100 * level:g} %", f"{100 * share:.0f} %", f"{round(share * len(pit))} of {len(pit)}")
         for level, share in ((level, metrics.coverage(pit, level)) for level in LEVELS)
     ]
-    n_inside = round(metrics.coverage(pit, 0.9) * len(pit))
-    headline = f"{n_inside} of {counted(len(pit), 'outcome')} lay in the 90 % intervals stated for them."
-    parts = [
-        title,
-        markdown.plain(drift_sentence(drift(stored[BELIEF]))),
+    return [
+        f"## {markdown.plain(about)}Stated and observed",
+        markdown.plain(drift_sentence(drift(said))),
         markdown.image(coverage_plot(pit), "Share of outcomes inside intervals over the probability stated for them"),
         markdown.table(("stated", "observed", "outcomes inside"), rows),
-        "Only predictions that were stored before the measurement count, and they are never computed again.",
     ]
-    return PageText("calibration", headline, "\n\n".join(parts))
 
 
 def models_page(models: pd.DataFrame) -> PageText:

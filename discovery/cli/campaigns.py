@@ -139,6 +139,15 @@ def report(
                 "experience": experience_words(frames),
                 "calibration": {name: predictions.scores() for name, predictions in stored.items()},
                 "drift": asdict(drift(stored[BELIEF])) if stored else None,
+                "further_outcomes": {
+                    one.outcome: {
+                        "experience": experience_words(one),
+                        "calibration": {name: predictions.scores() for name, predictions in one.stored.items()},
+                        "drift": asdict(drift(one.stored[BELIEF])) if one.stored else None,
+                        "evidence": records(one.evidence),
+                    }
+                    for one in frames.further
+                },
                 "ended": frames.ended,
                 "forecasts": [found.to_json() for found in frames.forecasts],
                 "expected_gains": [asdict(gain) for gain in frames.gains],

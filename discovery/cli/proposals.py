@@ -106,10 +106,12 @@ def _show_advice(advice: StopAdvisedError, file: Path, as_json: bool) -> None:
 
 def _warnings(campaign: Campaign) -> tuple[str, ...]:
     """Say what the team should know about its experience before it decides; empty where nothing is wrong with it."""
-    from discovery.review.experience import experience_sentences, judge_experience
+    from discovery.review.experience import experience_sentences
+    from discovery.session.ledgers import experience_fits
 
-    fit = judge_experience(campaign.store.evidence(campaign.name), campaign.spec)
-    return experience_sentences(fit) if fit is not None and fit.is_alarm else ()
+    fits, is_several = experience_fits(campaign.store, campaign.spec), len(campaign.spec.believed) > 1
+    alarms = [(fit, name if is_several else "") for name, fit in fits.items() if fit.is_alarm]
+    return tuple(line for fit, name in alarms for line in experience_sentences(fit, name))
 
 
 def review(

@@ -52,17 +52,19 @@ def _list_campaigns(store: Store, as_json: bool) -> None:
 
 def _facts(campaign: Campaign) -> dict[str, Any]:
     """Collect what `status` says."""
-    from discovery.review.experience import experience_sentences, judge_experience
+    from discovery.review.experience import experience_sentences
     from discovery.session.compromises import standing_lines
     from discovery.session.doubts import doubts
+    from discovery.session.ledgers import experience_fits
     from discovery.session.proposals import today_of
     from discovery.session.replicates import replicate_spread
-    from discovery.session.stopping import read_gains
+    from discovery.session.stopping import amount, read_gains
 
     spread = replicate_spread(campaign.measurements(), campaign.spec.objective.name)
     progress, evidence = campaign.progress(), campaign.store.evidence(campaign.name)
     last = evidence[evidence["cycle"] == evidence["cycle"].max()]
-    fit, gains = judge_experience(evidence, campaign.spec), read_gains(campaign.store.metrics(campaign.name))
+    fits, gains = experience_fits(campaign.store, campaign.spec), read_gains(campaign.store.metrics(campaign.name))
+    named = fits if len(campaign.spec.believed) > 1 else dict.fromkeys([""], fits.get(campaign.spec.objective.name))
     return {
         **{name: plain(value) for name, value in asdict(progress).items()},
         "standing_lines": list(standing_lines(campaign.spec, progress.standing)),
@@ -73,8 +75,10 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
         "e_value": float(last["e_value"].max()) if len(last) else None,
         "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,
-        "experience": list(experience_sentences(fit)) if fit is not None else [],
+        "experience": [line for name, fit in named.items() if fit for line in experience_sentences(fit, name)],
+        "further_outcomes": {name: _weighed(campaign, name) for name in campaign.spec.believed[1:]},
         "expected_gain": gains[-1].per_experiment if gains else None,
+        "expected_gain_text": amount(gains[-1].per_experiment, campaign.spec) if gains else "",
         "min_gain": campaign.spec.stop.min_gain,
         "n_corrections": len(campaign.corrections()),
         "doubtful": [asdict(doubt) for doubt in doubts(campaign.store, campaign.spec)],
@@ -105,7 +109,9 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "e_value": None,
         "n_weighed": 0,
         "experience": [],
+        "further_outcomes": {},
         "expected_gain": None,
+        "expected_gain_text": "",
         "ended_by": "",
         "min_gain": spec.stop.min_gain,
         "n_corrections": 0,
@@ -138,7 +144,10 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     if facts["today"]:
         lines.append(f"The last proposals: {facts['today']}")
     if facts["weights"]:
-        lines.append(_weights_line(facts))
+        lines.append(_weights_line(facts, f" about {facts['outcome']}" if facts["further_outcomes"] else ""))
+    for name, one in facts["further_outcomes"].items():
+        if one["weights"]:
+            lines.append(_weights_line(facts | one, f" about {name}"))
     if facts["n_corrections"]:
         lines.append(f"{counted(facts['n_corrections'], 'correction')} of measurements: discovery changes {file}")
     if facts["replicates"]:
@@ -147,8 +156,8 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     lines += facts["experience"]
     if facts["min_gain"] is not None and facts["expected_gain"] is not None and not facts["ended_by"]:
         lines.append(
-            f"The last proposals were expected to gain {facts['expected_gain']:.2g}{unit} {facts['outcome']} per "
-            f"experiment; {facts['min_gain']:g} are asked for (stop.min_gain)."
+            f"The last proposals were expected to gain {facts['expected_gain_text']} per experiment; "
+            f"{facts['min_gain']:g} are asked for (stop.min_gain)."
         )
     if facts["ended_by"] == "gain":
         lines.append(f"To go on all the same: discovery propose {file} --continue, or ask for less (stop.min_gain).")
@@ -160,14 +169,28 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     return lines
 
 
-def _weights_line(facts: dict[str, Any]) -> str:
+def _weighed(campaign: Campaign, outcome: str) -> dict[str, Any]:
+    """Return where the belief in a further outcome stood when it was last asked."""
+    from discovery.session.ledgers import ledger_about
+
+    ledger = ledger_about(campaign.store, campaign.spec, outcome)
+    last = ledger[ledger["cycle"] == ledger["cycle"].max()]
+    return {
+        "weights": {str(name): float(w) for name, w in zip(last["hypothesis"], last["weight"], strict=True)},
+        "e_value": float(last["e_value"].max()) if len(last) else None,
+        "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,
+        "n_measurements": int(campaign.measurements()[outcome].notna().sum()),
+    }
+
+
+def _weights_line(facts: dict[str, Any], about: str = "") -> str:
     """Write the hypotheses' weights, and of which measurements they are where more have come since."""
     ranked = sorted(facts["weights"].items(), key=lambda item: -item[1])
     said = ", ".join(f"{name} {weight:.2f}" for name, weight in ranked)
     n, n_now = facts["n_weighed"], facts["n_measurements"]
     more = "" if facts["is_finished"] else "; the next `propose` takes in the others"
     later = f" (after {n} of {n_now} measurements{more})" if n < n_now else ""
-    return f"Hypotheses: {said}{later}."
+    return f"Hypotheses{about}: {said}{later}."
 
 
 def _is_manual(campaign: Campaign, n_running: int) -> bool:

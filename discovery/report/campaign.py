@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from discovery.review.experience import experience_sentences, judge_experience
 from discovery.session.compromises import stand, standing_lines
 from discovery.session.doubts import Doubt, doubts
 from discovery.session.forecasting import read_forecasts
+from discovery.session.ledgers import ledger_about
 from discovery.session.staging import staged_cost, together
 from discovery.session.stopping import ExpectedGain, read_gains
 from discovery.space.censored import with_signs
@@ -47,6 +48,8 @@ class CampaignFrames:
         ended: Why the campaign has ended, in a sentence; empty where it goes on.
         corrections: What was corrected and retracted (`Store.corrections`); empty where nothing was.
         doubts: Doubtful measurements; empty where there are none.
+        further: The same about each further outcome that is believed in: its spec wants that outcome alone, and
+            `evidence` and `calibration` are about it.
     """
 
     spec: CampaignSpec
@@ -58,12 +61,13 @@ class CampaignFrames:
     ended: str = ""
     corrections: pd.DataFrame = field(default_factory=pd.DataFrame)
     doubts: tuple[Doubt, ...] = ()
+    further: tuple[CampaignFrames, ...] = ()
 
     @classmethod
     def read(cls, spec: CampaignSpec, store: Store) -> CampaignFrames:
         """Read a campaign out of its store, all tables at one moment."""
         with store.transaction():
-            return cls(
+            frames = cls(
                 spec=spec,
                 measurements=store.measurements(spec.name),
                 proposals=store.proposals(spec.name),
@@ -74,6 +78,18 @@ class CampaignFrames:
                 corrections=store.corrections(spec.name),
                 doubts=tuple(doubts(store, spec)),
             )
+            return replace(frames, further=tuple(frames._about(name, store) for name in spec.believed[1:]))
+
+    def _about(self, outcome: str, store: Store) -> CampaignFrames:
+        """Return what is stored about a further outcome."""
+        evidence = ledger_about(store, self.spec, outcome)
+        inputs = store.calibration_inputs(self.spec.name, outcome)
+        return replace(self, spec=self.spec.for_outcome(outcome), evidence=evidence, calibration=inputs)
+
+    @property
+    def each(self) -> tuple[tuple[str, CampaignFrames], ...]:
+        """What is stored about each outcome, with what stands before headings: its name where there are several."""
+        return tuple((f"{one.outcome}: " if self.further else "", one) for one in (self, *self.further))
 
     @property
     def forecasts(self) -> list[Forecast]:

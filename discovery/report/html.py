@@ -19,6 +19,7 @@ from discovery.report.grids import found_grid, methods_grid, weights_grid
 from discovery.report.headline import best_found, headline, ordered, stops
 from discovery.report.page import Page, Section, today, write_page
 from discovery.report.style import labeled
+from discovery.session.stopping import gain_unit
 
 LEDGER_TEXT = (
     "Weight of each hypothesis when the experiment was chosen: which story of the world predicted best so far."
@@ -88,18 +89,26 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
             sections.append(Section(f"{prefix}Progress", "", figure, grid))
         else:
             sections += progress_sections(frames, prefix, grid)
-    if len(frames.evidence):
-        weights = stored.ledger(frames)
-        by_name = {str(name): weights[name].to_numpy() for name in weights.columns}
-        figure = figures.weights_figure(by_name, [int(n) for n in weights.index], "measurements seen")
-        text = " ".join(filter(None, [LEDGER_TEXT, stored.experience_words(frames)]))
-        sections.append(Section(f"{prefix}Hypotheses", text, figure, stored.ledger_grid(frames)))
+    for about, one in frames.each:
+        if len(one.evidence):
+            sections.append(_ledger_section(one, f"{prefix}{about}"))
     if frames.doubts:
         sections.append(Section(f"{prefix}Doubtful measurements", "", grid=doubts_grid(frames.doubts)))
     if len(frames.corrections):
         text = "What was measured wrongly is kept and counts no longer."
         sections.append(Section(f"{prefix}Corrections", text, grid=corrections_grid(frames.corrections)))
-    return sections + _calibration_sections(frames, prefix) + _outlook_sections(frames, prefix)
+    for about, one in frames.each:
+        sections += _calibration_sections(one, f"{prefix}{about}")
+    return sections + _outlook_sections(frames, prefix)
+
+
+def _ledger_section(frames: CampaignFrames, prefix: str) -> Section:
+    """Return which hypotheses explain the measurements of an outcome, and whether experience fits."""
+    weights = stored.ledger(frames)
+    by_name = {str(name): weights[name].to_numpy() for name in weights.columns}
+    figure = figures.weights_figure(by_name, [int(n) for n in weights.index], "measurements seen")
+    text = " ".join(filter(None, [LEDGER_TEXT, stored.experience_words(frames)]))
+    return Section(f"{prefix}Hypotheses", text, figure, stored.ledger_grid(frames))
 
 
 def _outlook_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
@@ -110,7 +119,7 @@ def _outlook_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
         text = forecast_sentence(made[-1], frames.spec)
         sections.append(Section(f"{prefix}Forecast", text, last, forecasts_grid(made)))
     if frames.gains:
-        figure = figures.gain_figure(frames.gains, frames.spec.stop.min_gain, frames.outcome, frames.unit)
+        figure = figures.gain_figure(frames.gains, frames.spec.stop.min_gain, *gain_unit(frames.spec))
         text = "How much better the best was expected to become per experiment, when the proposals were made."
         sections.append(Section(f"{prefix}Expected gain", text, figure))
     return sections

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.table import Table
@@ -105,14 +107,25 @@ def print_campaign(frames: CampaignFrames, to: Console | None = None) -> None:
         _print(to, doubts_grid(frames.doubts))
     if len(frames.corrections):
         _print(to, corrections_grid(frames.corrections))
-    if len(frames.evidence):
-        _print(to, ledger_grid(frames), *filter(None, [experience_words(frames)]))
-    stored = frames.stored
-    if stored:
-        _print(to, calibration_grid(stored, frames.unit), drift_sentence(drift(stored[BELIEF])))
+    for about, one in frames.each:
+        if len(one.evidence):
+            _print(to, named(ledger_grid(one), about), *filter(None, [about_outcome(about, experience_words(one))]))
+        if stored := one.stored:
+            said = about_outcome(about, drift_sentence(drift(stored[BELIEF])))
+            _print(to, named(calibration_grid(stored, one.unit), about), said)
     if frames.forecasts:
         last = frames.forecasts[-1]
         _print(to, forecasts_grid(frames.forecasts), f"The last one: {forecast_sentence(last, frames.spec)}")
+
+
+def named(grid: Grid, about: str) -> Grid:
+    """Return a table with what stands before its title."""
+    return replace(grid, title=f"{about}{grid.title}")
+
+
+def about_outcome(about: str, text: str) -> str:
+    """Return sentences with what stands before them; nothing where there are none."""
+    return f"{about}{text}" if text else ""
 
 
 def _print(to: Console, *parts: str | Grid) -> None:

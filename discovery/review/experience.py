@@ -75,8 +75,18 @@ def judge_experience(evidence: pd.DataFrame, spec: CampaignSpec) -> ExperienceFi
     )
 
 
-def experience_sentences(fit: ExperienceFit) -> tuple[str, ...]:
-    """Say whether experience fits; where it does not, also which, what the pipeline does and what the team may do."""
+def experience_sentences(fit: ExperienceFit, outcome: str = "") -> tuple[str, ...]:
+    """Say whether experience fits; where it does not, also which, what the pipeline does and what the team may do.
+
+    Args:
+        fit: The verdict.
+        outcome: The outcome that it is about, named where a campaign has several; else empty.
+    """
+    first, *others = _sentences(fit)
+    return (f"About {outcome}: {first[0].lower()}{first[1:]}" if outcome else first, *others)
+
+
+def _sentences(fit: ExperienceFit) -> tuple[str, ...]:
     if not fit.is_alarm and fit.alarm_since is None:
         said = f"e-value {fit.e_value:.2g} after {fit.n_measurements} measurements; alarm at 20"
         return (f"Nothing speaks against the experience ({said}).",)

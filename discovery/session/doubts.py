@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from discovery.space.censored import shown
@@ -59,7 +60,9 @@ class Doubt:
         ]
 
 
-def note_doubts(store: Store, campaign: str, cycle: int, summary: BeliefSummary, positions: tuple[int, ...]) -> None:
+def note_doubts(
+    store: Store, campaign: str, cycle: int, summary: BeliefSummary, positions: tuple[int, ...], outcome: str = ""
+) -> None:
     """Keep which measurements the belief took for wild values.
 
     Args:
@@ -68,25 +71,33 @@ def note_doubts(store: Store, campaign: str, cycle: int, summary: BeliefSummary,
         cycle: The cycle.
         summary: Where the belief stands.
         positions: Position of every measurement that it is conditioned on, in its order.
+        outcome: The outcome that it is about where that is not the first objective's.
     """
+    about = {"outcome": outcome} if outcome else {}
     with store.transaction():
         ids = store.measurements(campaign).set_index("position")["measurement_id"]
         found = [str(ids[positions[i]]) for i in summary.doubtful if i < len(positions)]
-        if found or _last_found(store.metrics(campaign)):
-            store.add_metric(campaign, cycle, DOUBTFUL, summary.doubt, {"measurement_ids": found})
+        if found or _last_found(store.metrics(campaign), outcome):
+            store.add_metric(campaign, cycle, DOUBTFUL, summary.doubt, {"measurement_ids": found, **about})
 
 
 def doubts(store: Store, spec: CampaignSpec) -> list[Doubt]:
-    """Return the doubtful measurements of a campaign that count, in their order; none where the file says `off`."""
+    """Return the doubtful measurements of a campaign that count, outcome by outcome; none where the file says `off`."""
+    names = [name for name in spec.believed if spec.outcome(name).outliers != "off"]
+    return [doubt for name in names for doubt in _doubts_about(store, spec, name)]
+
+
+def _doubts_about(store: Store, spec: CampaignSpec, name: str) -> list[Doubt]:
+    """Return the measurements whose outcome `name` is doubtful, in their order."""
     from discovery.evaluation.calibration import BELIEF, read_predictions
 
-    name = spec.objective.name
-    if spec.outcome(name).outliers == "off":
-        return []
+    is_first = name == spec.objective.name
     with store.transaction():
         measured, metrics = store.measurements(spec.name, spec), store.metrics(spec.name)
-        inputs = store.view("v_calibration_inputs", spec.name)
-    by_id = _last_found(metrics)
+        view = store.view("v_calibration_inputs", spec.name) if is_first else None
+        inputs = store.calibration_inputs(spec.name, name) if view is None else view
+    measured = measured[measured[name].notna()]
+    by_id = _last_found(metrics, "" if is_first else name)
     is_wild = measured["measurement_id"].isin(by_id)
     wild = {int(row["position"]): by_id[row["measurement_id"]] for row in measured[is_wild].to_dict("records")}
     said = read_predictions(inputs).get(BELIEF)
@@ -113,9 +124,11 @@ def with_doubts(card: ProposalCard, store: Store, spec: CampaignSpec) -> Proposa
     return replace(card, neighbors=near)
 
 
-def _last_found(metrics: pd.DataFrame) -> dict[str, float]:
+def _last_found(metrics: pd.DataFrame, outcome: str) -> dict[str, float]:
     """Return the measurements that the belief doubted when it was last asked, with the weight of the doubt."""
-    last = metrics[metrics["name"] == DOUBTFUL].tail(1)
+    noted = metrics[metrics["name"] == DOUBTFUL]
+    is_about = [json.loads(detail).get("outcome", "") == outcome for detail in noted["detail"]]
+    last = noted[np.array(is_about, dtype=bool)].tail(1)
     return {
         str(measurement_id): float(value)
         for detail, value in zip(last["detail"], last["value"], strict=True)

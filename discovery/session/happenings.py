@@ -81,20 +81,22 @@ def note_results(one: CampaignPart, report: IngestReport) -> None:
         one.store.add_event(one.name, TARGET_REACHED, {"best": best, "target": target}, target)
 
 
-def note_harm(one: CampaignPart, summary: BeliefSummary, checkpoint_ids: Mapping[str, str]) -> None:
+def note_harm(one: CampaignPart, summary: BeliefSummary, checkpoint_ids: Mapping[str, str], outcome: str = "") -> None:
     """Write that experience does not fit this task, once for every set of checkpoints.
 
     Args:
         one: The campaign.
         summary: Where the belief stands; its e-value has reached the level of alarm.
         checkpoint_ids: What the campaign uses, by hypothesis.
+        outcome: The outcome that it is about where that is not the first objective's.
     """
-    payload = {
+    about = {"outcome": outcome} if outcome else {}
+    payload = about | {
         "weights": summary.weights,
         "e_value": float(summary.e_value),
         "n_measurements": summary.n_measurements,
     }
-    one.store.add_event(one.name, TRANSFER_HARMFUL, payload, *sorted(checkpoint_ids.items()))
+    one.store.add_event(one.name, TRANSFER_HARMFUL, payload, *sorted(checkpoint_ids.items()), *about.values())
 
 
 def note_finish(one: CampaignPart, progress: CampaignProgress) -> None:

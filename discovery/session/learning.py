@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -11,6 +12,7 @@ from discovery.lifecycle import CampaignStatus
 from discovery.session.base import CampaignPart
 from discovery.session.doubts import note_doubts
 from discovery.session.happenings import note_finish, note_harm
+from discovery.session.ledgers import OTHER_BELIEF
 from discovery.session.progress import CampaignProgress
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from discovery.meta.train import TrainedHypothesis
     from discovery.session.models import Report
 
-OTHER_BELIEF = "other_belief"
-"""Name of the metric whose detail says where the belief in a further outcome stands."""
 ALARM = "e_value_alarm"
 """Name of the metric that says that experience does not fit this task."""
 
@@ -123,18 +123,29 @@ class Learning(CampaignPart):
     def _record_belief(
         self, summary: BeliefSummary, cycle: int, others: Mapping[str, BeliefSummary] | None = None
     ) -> None:
-        """Write where the belief in the first objective's outcome stands, and beside it those in the other outcomes."""
+        """Write where the belief in every outcome stands, and the alarm of each that experience does not fit."""
+        with self.store.transaction():
+            seen = self.seen()
+            for name, one in {self.spec.objective.name: summary, **(others or {})}.items():
+                further = "" if name == self.spec.objective.name else name
+                ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses(name)}
+                if further:
+                    detail = {"outcome": name, "checkpoint_ids": ids, **asdict(one)}
+                    self.store.add_metric(self.name, cycle, OTHER_BELIEF, one.e_value, detail)
+                else:
+                    self.store.add_evidence(self.name, cycle, one, ids)
+                note_doubts(self.store, self.name, cycle, one, seen[name], further)
+                self._record_harm(one, cycle, ids, further)
+
+    def _record_harm(self, summary: BeliefSummary, cycle: int, ids: Mapping[str, str], outcome: str) -> None:
+        """Raise the alarm where it is due, once per cycle and outcome; an empty outcome is the first objective's."""
         from discovery.belief.weights import ALARM as LEVEL
 
-        ids = {hypothesis.name: hypothesis.checkpoint_id for hypothesis in self.hypotheses()}
-        with self.store.transaction():
-            self.store.add_evidence(self.name, cycle, summary, ids)
-            note_doubts(self.store, self.name, cycle, summary, self.seen()[self.spec.objective.name])
-            for name, other in (others or {}).items():
-                self.store.add_metric(self.name, cycle, OTHER_BELIEF, other.e_value, {"outcome": name, **asdict(other)})
-            if summary.e_value < LEVEL:
-                return
-            note_harm(self, summary, ids)
-            rows = self.store.metrics(self.name)
-            if not ((rows["name"] == ALARM) & (rows["cycle"] == cycle)).any():
-                self.store.add_metric(self.name, cycle, ALARM, summary.e_value, {"weights": summary.weights})
+        if summary.e_value < LEVEL:
+            return
+        note_harm(self, summary, ids, outcome)
+        rows = self.store.metrics(self.name)
+        raised = rows.loc[(rows["name"] == ALARM) & (rows["cycle"] == cycle), "detail"]
+        if outcome not in [json.loads(text).get("outcome", "") for text in raised]:
+            about = {"outcome": outcome} if outcome else {}
+            self.store.add_metric(self.name, cycle, ALARM, summary.e_value, {"weights": summary.weights, **about})

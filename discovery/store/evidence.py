@@ -23,6 +23,28 @@ SELECT $campaign, $cycle, hypothesis, log_evidence, weight, $e_value, $n_measure
 FROM incoming
 """
 
+_FURTHER = """
+WITH predicted AS (
+    SELECT campaign, proposal_id, cycle, key,
+           unnest(from_json((((detail -> 'outcomes') -> $outcome) -> 'predictions'), '["JSON"]')) AS prediction
+    FROM proposals WHERE campaign = $campaign
+)
+SELECT p.campaign, p.proposal_id, p.cycle, m.measurement_id, m.position,
+       p.prediction ->> 'hypothesis' AS hypothesis,
+       (p.prediction ->> 'weight')::DOUBLE AS weight,
+       p.prediction -> 'log_weights' AS log_weights,
+       p.prediction -> 'means' AS means,
+       p.prediction -> 'sds' AS sds,
+       p.prediction ->> 'checkpoint_id' AS checkpoint_id,
+       (p.prediction ->> 'n_measurements')::INTEGER AS n_measurements,
+       (m.outcomes ->> $outcome)::DOUBLE AS outcome,
+       coalesce(m.limits ->> $outcome, '') AS side
+FROM predicted p
+JOIN v_measurements m ON m.proposal_id = p.proposal_id AND m.key = p.key
+WHERE (m.outcomes ->> $outcome) IS NOT NULL
+ORDER BY ALL
+"""
+
 
 class Evidence(StorePart):
     """Evidence, metrics and the documented views in the store."""
@@ -84,6 +106,13 @@ class Evidence(StorePart):
                ORDER BY recorded_at, cycle, name""",
             campaign=campaign,
         )
+
+    def calibration_inputs(self, campaign: str, outcome: str) -> pd.DataFrame:
+        """Return what hypotheses said about a further outcome, beside what was measured; rows like the view's.
+
+        The view `v_calibration_inputs` is about the first objective's outcome.
+        """
+        return self._frame(_FURTHER, campaign=campaign, outcome=outcome)
 
     def view(self, name: str, campaign: str) -> pd.DataFrame:
         """Return a campaign's rows of one of the documented views (`schema.VIEWS`); JSON columns stay text.

@@ -59,11 +59,11 @@ def test_statuses_are_those_of_the_life_cycles(table, kind):
 
 def test_metrics_are_those_that_are_written():
     """The names of metrics in the document are those that the session writes."""
-    from discovery.session import doubts, forecasting, learning, models, proposing, stopping
+    from discovery.session import doubts, forecasting, learning, ledgers, models, proposing, stopping
 
     meaning = dict((column, text) for column, _, text in COLUMN.findall(SECTIONS["metrics"]))["name"]
     written = {proposing.ASKED, proposing.SECONDS, models.IN_USE, learning.ALARM}
-    written |= {stopping.GAIN, forecasting.FORECAST, doubts.DOUBTFUL, learning.OTHER_BELIEF}
+    written |= {stopping.GAIN, forecasting.FORECAST, doubts.DOUBTFUL, ledgers.OTHER_BELIEF}
     assert set(re.findall(r"`(\w+)`", meaning)) == written
 
 

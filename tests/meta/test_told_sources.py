@@ -26,7 +26,7 @@ SIGNAL, NOISE = 0.8, 0.3
 
 def bounded(task, limit):
     """The task as a laboratory that detects nothing below a limit reports it."""
-    sides = -(task.Y < limit).astype(np.int8)
+    sides = -np.less(task.Y, limit).astype(np.int8)
     return replace(task, Y=np.maximum(task.Y, limit), sides=sides)
 
 
