@@ -25,7 +25,8 @@ from discovery.meta.read_bank import ReadBank
 __all__ = ["Progress", "Stage", "StagedChoice", "Staging", "choose_stages"]
 
 CHUNK = 256  # rows looked at together: nodes x members x rows stay near a core's cache
-N_LOOKED_AT = 512  # rows looked at again for the further choices of a batch, the best ones for the first
+N_LOOKED_AT, PER_CHOICE = 128, 8  # rows looked at again for further choices of a batch, the best ones for the first:
+# so many, or so many for each choice
 
 Kept = tuple[tuple[KeptBank, ...], ...]
 """Models of every stage's outcome."""
@@ -53,14 +54,14 @@ def choose_stages(
         NoCandidateError: If no stage is open at any row.
     """
     state = _State.of(staging, beliefs, X, progress)
-    rows = torch.arange(len(X), device=X.device)
+    rows, most = torch.arange(len(X), device=X.device), max(N_LOOKED_AT, PER_CHOICE * n)
     if not bool(state.is_open().any()):
         raise NoCandidateError("Every candidate was measured, runs, or was rejected at every stage; none is left.")
     choices: list[StagedChoice] = []
     while len(choices) < n and bool(state.is_open().any()):
         values = state.values(rows)
-        if not choices and n > 1 and len(rows) > N_LOOKED_AT:
-            rows = values.amax(0).topk(N_LOOKED_AT).indices.sort().values
+        if not choices and n > 1 and most < len(rows):
+            rows = values.amax(0).topk(most).indices.sort().values
             values = values[:, rows]
         best = pick(values.flatten(), seed, len(choices))
         stage, row = best // len(rows), int(rows[best % len(rows)])
