@@ -24,6 +24,11 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {"name": "b", "type": "continuous", "bounds": [0, 1]},
         {"name": "c", "type": "discrete", "values": [0, 0.25, 0.5, 1]},
     ],
+    "stepped": [
+        {"name": "a", "type": "continuous", "bounds": [0, 1], "step": 0.05},
+        {"name": "b", "type": "continuous", "bounds": [0, 1], "step": 0.1},
+        {"name": "c", "type": "continuous", "bounds": [0, 1]},
+    ],
     "mixed": [
         {"name": "a", "type": "continuous", "bounds": [0, 1]},
         {"name": "b", "type": "discrete", "values": [0, 0.1, 0.4, 0.8]},
@@ -69,6 +74,13 @@ def is_met(constraint: str, rows: pd.DataFrame) -> bool:
     )
 
 
+def can_be_set(kind: str, rows: pd.DataFrame) -> bool:
+    """Check steps and digits by arithmetic of its own."""
+    values = rows[list("abc")].to_numpy(dtype=float)
+    ticks = np.array([0.05, 0.1, 0.001]) if kind == "stepped" else np.full(3, 1e-6)
+    return bool(np.allclose(values / ticks, np.round(values / ticks), rtol=0, atol=1e-7))
+
+
 def asked(kind: str, constraint: str, wish: str, n: int, folder: Any) -> pd.DataFrame:
     """Return the proposals of a campaign with a few measurements."""
     spec = CampaignSpec.from_mapping(
@@ -94,6 +106,7 @@ def asked(kind: str, constraint: str, wish: str, n: int, folder: Any) -> pd.Data
 
 QUICK = [
     ("log", "linear", "hits", 1),
+    ("stepped", "linear", "maximize", 2),
     ("product", "nonlinear", "pareto", 2),
     ("product", "cardinality", "constrained", 3),
 ]
@@ -115,6 +128,6 @@ def test_every_proposal_is_valid_distinct_and_repeatable(kind, constraint, wish,
         folder.mkdir()
     one, other = (asked(kind, constraint, wish, n, folder) for folder in folders)
     names = [parameter["name"] for parameter in PARAMETERS[kind]]
-    assert len(one) == n and is_met(constraint, one)
+    assert len(one) == n and is_met(constraint, one) and can_be_set(kind, one)
     assert not one.duplicated(names).any()
     pd.testing.assert_frame_equal(one[names], other[names])

@@ -18,6 +18,7 @@ AMOUNTS = {
     "continuous": {"type": "continuous", "bounds": [0, 0.8]},
     "signed": {"type": "continuous", "bounds": [-0.4, 0.8]},
     "log": {"type": "continuous", "bounds": [0.001, 0.9], "scale": "log"},
+    "stepped": {"type": "continuous", "bounds": [0, 0.8], "step": 0.05},
     "discrete": {"type": "discrete", "values": [0, 0.1, 0.3, 0.4, 0.7]},
     "boolean": {"type": "boolean"},
 }
@@ -70,6 +71,7 @@ CASES = [
     for kinds, constraints in itertools.product([*SINGLES, *MIXES], [*((name,) for name in CONSTRAINTS), *PAIRS])
     if fits(kinds, constraints)
 ]
+CASES += [(("stepped", "log", "continuous"), (name,)) for name in ("plane", "simplex", "curve")]
 SPACES = {f"{'-'.join(kinds)}: {' and '.join(names)}": (kinds, names) for kinds, names in CASES}
 
 
@@ -118,6 +120,19 @@ def test_raw_values_meet_the_constraints_by_hand(case):
         "curve": np.exp(a) * (b + 1) <= 3 + 1e-8,
     }
     assert [name for name in names if not by_hand[name].all()] == []
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_drawn_numbers_can_be_set(case):
+    """Numbers with a step are multiples of it, the others have few digits; equations give some a few more."""
+    kinds, (space, X) = SPACES[case][0], drawn(case)
+    frame = space.decode(X)
+    for kind, name in zip(kinds, NAMES, strict=True):
+        if kind == "stepped":
+            assert np.abs(frame[name] / 0.05 - (frame[name] / 0.05).round()).max() < 1e-9
+    numbers = [name for kind, name in zip(kinds, NAMES, strict=True) if kind in ("continuous", "signed", "log")]
+    most = 9 if "log" in kinds and "plane" in SPACES[case][1] else 6
+    assert (frame[[*numbers, "heat"]].map(lambda v: float(f"{v:.{most}g}") == v)).all(axis=None)
 
 
 @pytest.mark.parametrize("case", [case for case in SPACES if "continuous" in case])
