@@ -55,10 +55,11 @@ def fault(key: str, message: str, hint: str = "") -> PydanticCustomError:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `Did you mean ...?` for the known word closest to a wrong one, else the list of known words."""
+    """Return `Did you mean ...?` for the known word closest to a wrong one, else the list of known words, if any."""
     options = list(known)
     match = difflib.get_close_matches(str(word), options, n=1, cutoff=0.6)
-    return f"Did you mean {match[0]!r}?" if match else f"Known: {', '.join(map(repr, options))}."
+    known = f"Known: {', '.join(map(repr, options))}." if options else ""
+    return f"Did you mean {match[0]!r}?" if match else known
 
 
 class Part(BaseModel):

@@ -139,13 +139,16 @@ def campaign_headline(frames: CampaignFrames) -> str:
         return "Nothing has been measured yet."
     if frames.spec.stages:
         cost = f" They have cost {staged_cost(frames.spec, frames.measurements):g}."
-        return f"{_best_sentence(frames)}; {counted(len(frames.measurements), 'experiment')} were made.{cost}"
+        return f"{_best_sentence(frames)}; {_made(len(frames.measurements))}.{cost}"
     if not frames.spec.is_plain:
         lines = standing_lines(frames.spec, stand(frames.spec, None, frames.measurements))
         said = " ".join(line for line in lines if not line.startswith(" "))
-        return f"{said} {counted(len(frames.measurements), 'experiment')} were made."
-    noun = "experiment" if len(y) == 1 else "experiments"
-    return f"{_best_sentence(frames)}; {len(y)} {noun} were made."
+        return f"{said} {_made(len(frames.measurements))}."
+    return f"{_best_sentence(frames)}; {_made(len(y))}."
+
+
+def _made(n: int) -> str:
+    return f"{counted(n, 'experiment')} {'was' if n == 1 else 'were'} made"
 
 
 def _best_sentence(frames: CampaignFrames) -> str:
@@ -205,9 +208,9 @@ def ledger_grid(frames: CampaignFrames) -> Grid:
         for row in last.sort_values("weight", ascending=False).itertuples(index=False)
     )
     n, n_now = int(last["n_measurements"].max()), len(frames.measured)
-    later = f"; {n_now} are measured now" if n_now > n else ""
+    later = f"; {n_now} {'is' if n_now == 1 else 'are'} measured now" if n_now > n else ""
     return Grid(
-        title=f"What explains the measurements (after {n} measurements{later})",
+        title=f"What explains the measurements (after {counted(n, 'measurement')}{later})",
         columns=("hypothesis", "weight", "log evidence"),
         rows=rows,
         keys=tuple(row[0] for row in rows),

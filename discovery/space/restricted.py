@@ -19,7 +19,7 @@ from discovery.space.cells import CellFault, faults_where, listed
 from discovery.space.codecs import Codec, ContinuousCodec, ListedCodec, NumberReader, Reader
 from discovery.space.open_pool import OpenPool
 from discovery.space.pool import CandidatePool
-from discovery.space.rewriting import SLACK, forced_zeros, range_rules, with_values
+from discovery.space.rewriting import LESS, SLACK, forced_zeros, range_rules, with_values
 from discovery.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _codec_today(codec: Codec, fixed: Mapping[str, Value], values: Sequence[Valu
         return codec  # ranges of a continuous parameter are constraints
     left = np.flatnonzero(~is_gone(codec.column(np.arange(len(codec.labels))), values, codec))
     if not len(left):
-        raise NoCandidateError(f"Every value of {codec.name} is out today: {listed(codec.values)}.")
+        raise NoCandidateError(f"Every value of {codec.name} is out today: {listed(codec.values)}.", LESS)
     return _some(codec, left)
 
 

@@ -20,6 +20,7 @@ from discovery.errors import NoCandidateError
 from discovery.space.codecs import Codec, ContinuousCodec
 
 SLACK = 1e-9  # relative: two numbers nearer than this are the same value
+LESS = "Take less out with --without."
 
 
 def range_rules(codec: Codec, ranges: Sequence[Any]) -> list[Constraint]:
@@ -30,7 +31,8 @@ def range_rules(codec: Codec, ranges: Sequence[Any]) -> list[Constraint]:
     for value in ranges:
         low, high = map(float, value)
         if low <= codec.low and high >= codec.high:
-            raise NoCandidateError(f"Every value of {codec.name} is out today: {codec.low:g} to {codec.high:g}.")
+            text = f"Every value of {codec.name} is out today: {codec.low:g} to {codec.high:g}."
+            raise NoCandidateError(text, LESS)
         if low <= codec.low:
             rules.append(LinearConstraint(coefficients={codec.name: 1.0}, relation=">=", rhs=high))
         elif high >= codec.high:

@@ -33,6 +33,8 @@ def belief() -> HypothesisPrediction:
 def test_headline_and_conditions_name_the_best(frames: CampaignFrames) -> None:
     """The best measurement stands first with its values and its experiment."""
     assert campaign_headline(frames) == "The highest yield so far is 72.5 %, at experiment 2; 3 experiments were made."
+    one = replace(frames, measurements=frames.measurements.head(1))
+    assert campaign_headline(one).endswith("; 1 experiment was made.")
     grid = conditions_grid(frames, n=2)
     assert grid.columns == ("", "temperature (degC)", "ligand", "yield (%)", "experiment")
     assert grid.rows == (("1", "60", "B", "72.5", "2"), ("2", "80", "A", "55", "3"))

@@ -86,8 +86,8 @@ def test_ingredients_are_counted_with_those_given():
         ({"heat": 90.0, "dose": 2.0}, {}, ["heat + 10*dose <= 105"], "heat = 90, dose = 2 breaks the constraint"),
         ({"heat": 90.0}, {}, ["heat <= 80"], "heat = 90 breaks the constraint"),
         ({}, {"heat": [(20.0, 60.0)]}, ["heat <= 50"], "cannot be met with that"),
-        ({}, {"catalyst": ["A", "B", "C"]}, [], "Every value of catalyst is out today: A, B, C"),
-        ({}, {"heat": [(20.0, 100.0)]}, [], "Every value of heat is out today: 20 to 100"),
+        ({}, {"catalyst": ["A", "B", "C"]}, [], "Every value of catalyst is out today: A, B, C. Take less out"),
+        ({}, {"heat": [(20.0, 100.0)]}, [], "Every value of heat is out today: 20 to 100. Take less out"),
     ],
 )
 def test_it_says_why_nothing_is_left(fixed, without, constraints, said):
