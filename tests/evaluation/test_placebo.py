@@ -44,7 +44,7 @@ def test_prior_weight_follows_cross_fitting(tmp_path, history, low, high):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_shuffled_history_costs_at_most_a_tenth(tmp_path):
     """Same three random starts, eight halides, six seeds: mean experiments to within 5 % of the best."""
     options = BacktestOptions(n_experiments=50, n_initial=3, seeds=tuple(range(6)), n_workers=2)

@@ -60,7 +60,7 @@ def test_eight_processes_at_once(prefect: str, file: Path):
     codes = [process.returncode for process in started]
     assert set(codes) <= {0, 1} and "Traceback" not in "".join(said)
     refused = [text for code, text in zip(codes[:6], said[:6], strict=True) if code == 1]
-    assert refused and len(refused) < 6, "some have to come at once, and one has to get its way"
+    assert refused and 0 in codes[:7], "some have to come at once, and one has to get its way, be it `propose`"
     assert any(TAKEN in text for text in refused), refused
     assert all(TAKEN in text or LOCKED in text for text in refused), refused
     assert codes[7] == 0 or LOCKED in said[7]

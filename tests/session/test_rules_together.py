@@ -50,6 +50,7 @@ def open_campaign(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shared=st.sampled_from([(), ("heat",), ("base", "dose")]),
