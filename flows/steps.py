@@ -140,9 +140,9 @@ def ingest_step(file: str, device: str) -> IngestReport:
 
 
 @task(name="refine history", cache_policy=NO_CACHE)
-def refine_step(file: str, device: str) -> RefineResult | None:
-    """Let the finished campaign join the history of the next ones."""
-    return opened(file, device).refine(lambda name, step, steps: tell(TrainingStep(name, step, steps)))
+def refine_step(file: str, device: str) -> dict[str, RefineResult]:
+    """Let the finished campaign join the history of the next ones, with every outcome that can."""
+    return opened(file, device).refine_all(lambda name, step, steps: tell(TrainingStep(name, step, steps)))
 
 
 @task(name="summarize cycle", cache_policy=NO_CACHE)

@@ -96,24 +96,45 @@ class Learning(CampaignPart):
         return progress
 
     def refine(self, report: Report | None = None, score: Score | None = None) -> RefineResult | None:
-        """Finish the campaign and let its task join the history; a version that does not lose is promoted.
+        """Finish the campaign and let its tasks join the history; versions that do not lose are promoted.
 
         Args:
             report: Called with (hypothesis, step, steps).
             score: What judges a checkpoint on held-out tasks, lower is better; default `meta.refine.held_out_nlpd`.
 
         Returns:
-            The result, or None where there is nothing to refine; `why_no_refinement` says why.
+            The result about the first objective's outcome, or None where there is nothing to refine.
+        """
+        return self.refine_all(report, score).get(self.spec.objective.name)
+
+    def refine_all(self, report: Report | None = None, score: Score | None = None) -> dict[str, RefineResult]:
+        """Do what `refine` does, and return the result about every outcome that is refined.
+
+        Each outcome is a task of its own, goes on from a checkpoint of its own, and has a held-out check of its own.
+
+        Args:
+            report: Called with (hypothesis, step, steps).
+            score: As for `refine`.
+
+        Returns:
+            Results by outcome; those with nothing to refine are left out, `why_no_refinement` says why.
         """
         from discovery.session.refining import refine_with
 
-        return refine_with(self.shelf, self.finish(), self.observations(), report, score)
+        progress, found = self.finish(), {}
+        for name, shelf in self.shelves.items():
+            result = refine_with(shelf, progress, self.observations(name), report, score)
+            if result is not None:
+                found[name] = result
+        return found
 
     def why_no_refinement(self) -> str:
-        """Say why `refine` would do nothing; empty where it would do something."""
+        """Say why `refine` would do nothing about any outcome; empty where it would do something."""
         from discovery.session.refining import why_not
 
-        return why_not(self.shelf, self.progress(), self.observations())
+        progress = self.progress()
+        reasons = [why_not(shelf, progress, self.observations(name)) for name, shelf in self.shelves.items()]
+        return reasons[0] if all(reasons) else ""
 
     def _load(self, trained: tuple[TrainedHypothesis, ...]) -> tuple[Hypothesis, ...]:
         from discovery.belief.hypotheses import load_hypotheses

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from discovery.campaign import CampaignRef
+from discovery.errors import CheckpointError
 from discovery.lifecycle import ModelStatus
+from discovery.meta.checkpoint import load
 from discovery.meta.refine import RefineResult, Score, refine
 from discovery.meta.train import HISTORY, Experience, training_setting
 from discovery.session.models import CAMPAIGN, ModelShelf
@@ -54,9 +56,10 @@ def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observation
     if reason := _why_not_yet(shelf, progress, len(observed.y)):
         return reason
     if len(shelf.experience.history) < MIN_OLD_TASKS:
-        n_old = len(shelf.experience.history)
+        n_old, about = len(shelf.experience.history), f" of {shelf.outcome}" if shelf.outcome else ""
         return (
-            f"Campaign {name} does not join the history: that takes {MIN_OLD_TASKS} earlier tasks; there are {n_old}."
+            f"Campaign {name} does not join the history{about}: that takes {MIN_OLD_TASKS} earlier tasks; there are "
+            f"{n_old}."
         )
     if has_joined(shelf):
         return f"Campaign {name} has joined the history already."
@@ -101,10 +104,20 @@ def refine_with(
 
 
 def has_joined(shelf: ModelShelf) -> bool:
-    """Return whether a version on this space has been trained with the campaign, whatever became of it."""
+    """Return whether a version about this outcome has been trained with the campaign, whatever became of it."""
     rows = shelf.store.models()
     rows = rows[(rows["hypothesis"] == HISTORY) & (rows["space_hash"] == shelf.space.schema_hash)]
-    return any(CAMPAIGN + shelf.spec.name in json.loads(text) for text in rows["task_sources"])
+    has_seen = [CAMPAIGN + shelf.spec.name in json.loads(text) for text in rows["task_sources"]]
+    return any(_is_about(shelf, path) for path in rows.loc[has_seen, "path"])
+
+
+def _is_about(shelf: ModelShelf, path: str) -> bool:
+    """Return whether a checkpoint is about the shelf's outcome; one that cannot be read may be, and counts."""
+    try:
+        recipe = load(shelf.store.path.parent / path).meta.details.get("recipe", {})
+    except CheckpointError:
+        return True
+    return bool(recipe.get("outcome", shelf.spec.objective.name) == shelf.spec.objective.name)
 
 
 def find_occasion(shelf: ModelShelf, observed: Observations) -> Occasion:

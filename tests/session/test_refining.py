@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -6,9 +7,17 @@ import pytest
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.refine import TOLERANCE
 from discovery.session import Campaign
+from discovery.session.refining import find_occasion
 from discovery.tasks import Task
 
 Make = Callable[..., Campaign]
+BOTH = {
+    "objectives": [{"name": "yield"}, {"name": "waste", "goal": "minimize"}],
+    "outcomes": [{"name": "yield", "range": [0, 100]}, {"name": "waste", "range": [0, 10]}],
+    "experience": {"history": ["both_1.csv", "both_2.csv"]},
+    "candidates": None,
+    "experiment": None,
+}
 FINISHED = {"experience": {"history": ["case_1.csv", "case_2.csv"]}, "budget": {"experiments": 12}}
 
 
@@ -95,3 +104,46 @@ def test_nothing_to_refine_says_why(make_campaign: Make, table: pd.DataFrame, ch
     campaign.tell(table.head(n))
     assert why in campaign.why_no_refinement()
     assert campaign.refine() is None
+
+
+def two_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a second outcome that follows the first."""
+    return table.assign(waste=(100 - table["yield"]) / 10)
+
+
+@pytest.fixture
+def both(make_campaign: Make, table: pd.DataFrame, folder: Path) -> Campaign:
+    """A finished campaign whose history holds both of its outcomes; its last waste is a bound."""
+    for i in (1, 2):
+        two_outcomes(pd.read_csv(folder / f"case_{i}.csv")).to_csv(folder / f"both_{i}.csv", index=False)
+    campaign = make_campaign(**FINISHED | BOTH)
+    campaign.meta_train()
+    rows = two_outcomes(table.head(12)).astype({"waste": object})
+    rows.loc[rows.index[-1], "waste"] = "<2"
+    campaign.tell(rows)
+    return campaign
+
+
+def test_every_outcome_is_refined_with_a_gate_of_its_own(both: Campaign) -> None:
+    """Each outcome goes on from its own checkpoint; one may pass its held-out check while another fails it."""
+    parents = {name: shelf.find("history").checkpoint_id for name, shelf in both.shelves.items()}
+
+    def only_waste(checkpoint: Checkpoint, tasks: Sequence[Task]) -> float:
+        is_new, is_waste = len(checkpoint.meta.task_sources) > 2, float(tasks[0].Y.max()) < 20
+        return float(is_new and not is_waste)
+
+    found = both.refine_all(score=only_waste)
+    assert {name: one.is_promoted for name, one in found.items()} == {"yield": False, "waste": True}
+    assert {name: one.checkpoint.meta.parent for name, one in found.items()} == parents
+    assert "has joined the history already" in both.why_no_refinement() and both.refine_all() == {}
+    assert both.shelves["waste"].find("history").checkpoint_id == parents["waste"]  # never what has seen itself
+
+
+def test_the_next_campaign_learns_from_every_refined_outcome(both: Campaign, make_campaign: Make) -> None:
+    """Both refined versions serve the next campaign, each the outcome that it is about; a bound stays a bound."""
+    found = both.refine_all(score=more_is_better)
+    following = make_campaign(name="next", **FINISHED | BOTH)
+    used = {name: following.shelves[name].find("history").checkpoint_id for name in ("yield", "waste")}
+    assert used == {name: one.checkpoint.checkpoint_id for name, one in found.items()}
+    own = find_occasion(make_campaign(name="third", **FINISHED | BOTH).shelves["waste"], both.observations("waste"))
+    assert own.new.n_bounds == 1 and own.new.task_id == "campaign:third"
