@@ -19,7 +19,7 @@ from discovery.belief.belief import KeptBank
 from discovery.meta.linked import Joint, LinkedBank
 from discovery.meta.read_bank import ReadBank
 
-N_NODES, REACH = 33, 4.0  # outcomes of a cheap stage that are looked at: evenly spread, so many sds to either side
+N_NODES, REACH = 41, 5.0  # outcomes of a cheap stage that are looked at: evenly spread, so many sds to either side
 MOST_STEPS = 50  # of the search for the ratio; each finds a better policy, and there are few
 LEAST_COST = 1e-3  # of the dear stage: a stage that costs less is counted as this, or nothing would ever go on from it
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)

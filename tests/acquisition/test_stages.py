@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from discovery.acquisition.promotion import N_NODES, REACH, Reward, look_ahead
 from discovery.acquisition.stages import Progress, Stage, Staging, choose_stages
-from discovery.belief.belief import Hypothesis
+from discovery.belief.belief import Hypothesis, KeptBank
 from discovery.belief.links import adapt_stages
 from discovery.errors import ConfigurationError, NoCandidateError
 from discovery.meta.learner import Setting, Support
+from discovery.meta.linked import LinkedBank
 from discovery.meta.meta_gp import MetaGP
+from discovery.meta.read_bank import ReadBank
 from discovery.meta.scale import OutcomeScale
 
 N = 60
@@ -135,3 +138,26 @@ def test_a_dear_stage_must_cost_something():
     """Gain per cost is not defined where the last stage is free."""
     with pytest.raises(ConfigurationError, match="must cost something"):
         Staging((Stage("screen", ("cheap",), 1.0), Stage("assay", ("dear",), 0.0)))
+
+
+def test_what_a_cheap_outcome_would_change_is_what_it_then_changes(campaign):
+    """The worth given an imagined cheap outcome is the expected improvement after that outcome was measured."""
+    beliefs, X, _ = campaign("right", 12, 6)
+    plain = torch.tensor([2 * 128 + 5])  # one member of each, read on the plain axis
+    cheap = beliefs["cheap"].adapted[0].condition(plain)
+    dear = beliefs["dear"].adapted[1].condition(plain)
+    follows = dear.bank.process
+    alone = replace(follows, banks=(cheap,), log_weights=(torch.zeros(1, dtype=torch.float64),))
+    dear = ReadBank(LinkedBank.of(dear.bank, alone), dear.own_reading)
+    zero, x = torch.zeros(1, dtype=torch.float64), X[30:31]
+    reward = Reward(1.0, float(dear.marginals(x)[0]) + 5.0)
+    kept = ((KeptBank("no_transfer", cheap, zero),), (KeptBank("stage:screen", dear, zero),))
+    way = look_ahead(kept, x, reward)
+    mean, variance = cheap.predictive(x)
+    y = mean[0] + variance[0].sqrt() * torch.linspace(-REACH, REACH, N_NODES, dtype=torch.float64)[:, None]
+    for node in (8, 20, 32):
+        told = cheap.condition_on_observations(x, y[node][:, None])
+        after = ReadBank(LinkedBank.of(dear.bank, alone.again([told])), dear.own_reading)
+        mean, variance = after.marginals(x)
+        assert float(way.worth[0][node, 0]) == pytest.approx(float(reward(mean, variance.sqrt())[0, 0]), rel=1e-5)
+    assert float(way.said.sum()) == pytest.approx(float(way.direct.sum()), rel=1e-3)  # to look changes no mean
