@@ -15,21 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from discovery.acquisition import batches
+from discovery.acquisition.pool import Plates
 from discovery.campaign import load_spec
 from discovery.evaluation.backtest import random_starts, replay
-from discovery.evaluation.context import make_all, open_campaign, prepare_all
-from discovery.evaluation.methods import load_method
+from discovery.evaluation.belief_method import BeliefMethod
+from discovery.evaluation.context import open_campaign, prepare_all
 from discovery.evaluation.results import Plan
 from discovery.settings import set_threads
 
 FOLDER = Path(__file__).parent / "campaigns"
 CAMPAIGNS = ("suzuki_perera_6_bromoquinoline_boronic_acid_2a", "suzuki_reizman_case_4")
-WAYS = {  # LARGE, N_LOOKED_AT, MOST_NUMBERS
-    "anew": (10_000, 512, 40_000_000),
-    "closed form": (2, 512, 40_000_000),
-    "few": (2, 32, 1),
-}
+WAYS = ("anew", "closed form", "few")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,24 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m data.plates", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch", default="8,16", help="batch sizes, separated by commas")
     parser.add_argument("--batches", type=int, default=3, help="batches of each campaign")
-    parser.add_argument("--method", default="no_transfer", help="method of `discovery backtest`")
+    parser.add_argument("--method", default="no_transfer", help="belief, or the name of a hypothesis")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each, with other random starts")
     given = parser.parse_args(arguments)
     set_threads()
     for campaign in CAMPAIGNS:
         spec = load_spec(FOLDER / f"{campaign}.yaml")
         context, outcomes = open_campaign(spec, 1000, "cpu", None)
-        made = make_all([given.method], load_method)
-        prepare_all(made, context, None)
+        method = BeliefMethod(given.method)
+        prepare_all({given.method: method}, context, None)
         print(f"{campaign}: {len(outcomes)} candidates", file=sys.stderr)
         for size in map(int, given.batch.split(",")):
             runs = {}
-            for way, settings in WAYS.items():
-                batches.LARGE, batches.N_LOOKED_AT, batches.MOST_NUMBERS = settings
-                batches.PER_CHOICE = 128 // size if way == "few" else 4
+            for way in WAYS:
+                method.plates = _chosen(way, size)
                 started = time.process_time()
                 runs[way] = [
-                    replay(made[given.method], context, outcomes, _plan(seed, size, given.batches, len(outcomes)))
+                    replay(method, context, outcomes, _plan(seed, size, given.batches, len(outcomes)))
                     for seed in range(given.seeds)
                 ]
                 best = [np.maximum.accumulate(run.outcomes)[size - 1 + 4 :: size] for run in runs[way]]
@@ -64,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seconds = time.process_time() - started
                 print(f"{campaign[:15]}  q {size:3}  {way:<12} {told}  {seconds:6.1f} s")
     return 0
+
+
+def _chosen(way: str, size: int) -> Plates:
+    """Say how batches of a size are chosen."""
+    if way == "anew":
+        return Plates(least=10_000)
+    return Plates(least=2) if way == "closed form" else Plates(2, 32, 1, 128 // size)
 
 
 def _plan(seed: int, size: int, n_batches: int, n: int) -> Plan:

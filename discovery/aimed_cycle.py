@@ -20,7 +20,7 @@ from discovery.acquisition.aimed_batches import choose_aimed_batch, choose_aimed
 from discovery.acquisition.aims import Aim, Limit, Want
 from discovery.acquisition.continuous import is_near
 from discovery.acquisition.pool import Search
-from discovery.acquisition.streamed import Look, Wanted, featured_by, sketched_all, survivors
+from discovery.acquisition.streamed import SKETCH_CHUNK, Look, Wanted, featured_by, sketched_all, survivors
 from discovery.belief.beliefs import Beliefs
 from discovery.belief.records import mix
 from discovery.cycle import (
@@ -142,13 +142,17 @@ def run_aimed_cycle(
     started = time.perf_counter()
     beliefs = adapt_all(arena.known, results)
     seed = derive(request.seed, "cycle", request.cycle, results.n)
-    aiming = Aiming(arena.aim, beliefs, Search(request.acquisition, arena.aim.wants[0].sign, seed))
+    aiming = Aiming(
+        arena.aim, beliefs, Search(request.acquisition, arena.aim.wants[0].sign, seed, plates=request.plates)
+    )
     X, first_known = pool_inputs, arena.known[arena.aim.wants[0].outcome]
     if isinstance(arena.pool, StreamedPool):
         n_before = results.n + (0 if request.pending_X is None else len(request.pending_X))
         turns = list({id(own): own for own in who_aims(aiming, n_before, request.n)}.values())
         wanted = Wanted(request.n, frozenset(_taken(results, request)), seed)
-        looks = [Look(replace(own, beliefs=sketched_all(own.beliefs)).scores(), own.scores()) for own in turns]
+        looks = [
+            Look(replace(own, beliefs=sketched_all(own.beliefs)).scores(SKETCH_CHUNK), own.scores()) for own in turns
+        ]
         arena, X = _with_pool(arena, survivors(arena.pool, looks, featured_by(first_known), wanted))
     elif arena.pool is not None and X is None:
         X = pool_with_features(arena.pool, first_known)

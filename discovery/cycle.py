@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from discovery.acquisition.batches import choose_batch, is_large
 from discovery.acquisition.continuous import choose_in_space, is_near
 from discovery.acquisition.drawn import choose_batch_in_space
 from discovery.acquisition.insurance import who_chooses
-from discovery.acquisition.pool import Choice, Search, choose_from_pool
+from discovery.acquisition.pool import PLATES, Choice, Plates, Search, choose_from_pool
 from discovery.acquisition.streamed import featured_by, screened
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.records import BeliefSummary, HypothesisPrediction, mix
@@ -70,6 +70,7 @@ class CycleRequest:
         pending_keys: Their identities.
         allow_replicates: Whether a configuration that was measured may be proposed again.
         given: Coordinates of a context and their values today: improvement is counted from the best there.
+        plates: How large batches are chosen.
     """
 
     n: int
@@ -81,6 +82,7 @@ class CycleRequest:
     pending_keys: tuple[str, ...] = ()
     allow_replicates: bool = False
     given: tuple[tuple[int, float], ...] = ()
+    plates: Plates = PLATES
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def run_cycle(
     belief = adapt(hypotheses, observed)
     sign = 1.0 if request.goal == "maximize" else -1.0
     seed = derive(request.seed, "cycle", request.cycle, len(observed.y))
-    search = Search(request.acquisition, sign, seed, given=request.given)
+    search = Search(request.acquisition, sign, seed, given=request.given, plates=request.plates)
     n_before = len(observed.y) + (0 if request.pending_X is None else len(request.pending_X))
     turns, X = who_chooses(belief, n_before, request.n), pool_inputs
     if isinstance(pool, StreamedPool):
@@ -245,7 +247,7 @@ def _choose(
                 found = choose_from_pool(own, X, allowed, n, search, pending)
                 allowed[[choice.index for choice in found]] = False
             else:
-                found = _choose_in_space(space, own, observed, replace(request, n=n), search, pending)
+                found = choose_in_space(own, space, n, search, pending, _is_taken(space, observed, request))
         except NoCandidateError:
             if not choices:
                 raise
@@ -253,18 +255,6 @@ def _choose(
         choices += found
         pending = torch.cat([pending, *(choice.x[None] for choice in found)])
     return choices
-
-
-def _choose_in_space(
-    space: SearchSpace,
-    belief: Belief,
-    observed: Observations,
-    request: CycleRequest,
-    search: Search,
-    pending: torch.Tensor,
-) -> list[Choice]:
-    is_taken = _is_taken(space, observed, request)
-    return choose_in_space(belief, space, request.n, search, pending, is_taken)
 
 
 def _drafts(

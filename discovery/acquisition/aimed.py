@@ -48,12 +48,12 @@ class Aiming:
         """Return the acquisition function, given what runs or is chosen already. Shape `p x d`."""
         return acquisition_over(self.aim, self.beliefs, self.search, X_pending)
 
-    def scores(self) -> Callable[[Tensor], Tensor]:
+    def scores(self, n_at_once: int = CHUNK) -> Callable[[Tensor], Tensor]:
         """Return the acquisition function with nothing under way, as a function of rows. Shape `N x D` to `N`."""
         acqf = self.acquisition(
             torch.zeros(0, self.beliefs.first.kept[0].bank.n_dims, dtype=torch.float64).to(self.beliefs.device)
         )
-        return lambda X: _values(acqf, X)
+        return lambda X: _values(acqf, X, n_at_once)
 
     @torch.no_grad()
     def numbers(self, X: Tensor) -> dict[str, np.ndarray]:
@@ -185,8 +185,8 @@ def choose_aimed_in_space(
 
 
 @torch.no_grad()
-def _values(acqf: torch.nn.Module, X: Tensor) -> Tensor:
-    return torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
+def _values(acqf: torch.nn.Module, X: Tensor, n_at_once: int = CHUNK) -> Tensor:
+    return torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(n_at_once)])
 
 
 def _is_free(X: np.ndarray, pending: Tensor, is_taken: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

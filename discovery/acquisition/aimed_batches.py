@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from discovery.acquisition import batches
 from discovery.acquisition.aim_acquisition import added_up, log_worth, share_of, shares_of
 from discovery.acquisition.aimed import Aiming, choose_aimed_from_pool
+from discovery.acquisition.batches import RANDOM_SHARE
 from discovery.acquisition.costs import take_off_cost
 from discovery.acquisition.fantasies import N_FANTASIES
 from discovery.acquisition.gaussians import latent
 from discovery.acquisition.goal_values import value_of
-from discovery.acquisition.imagined import Imagined, can_grow, levels
+from discovery.acquisition.imagined import Imagined, can_grow, levels, members
 from discovery.acquisition.known import Known, measured
 from discovery.acquisition.limits import log_success
 from discovery.acquisition.pool import TIE, Choice, pick, refuse_empty
@@ -37,7 +37,12 @@ AT_ONCE = 32  # candidates whose values are brought up to date at once, the best
 def is_large_aimed(n: int, turns: Sequence[Aiming]) -> bool:
     """Say whether a batch is chosen here: many experiments, closed forms throughout, no hypotheses to tell apart."""
     is_told = all(can_grow(belief) for aiming in _distinct(turns) for belief in aiming.beliefs.of.values())
-    return n >= batches.LARGE and turns[0].aim.discrimination == 0 and turns[0].search.name == "log_ei" and is_told
+    return (
+        n >= turns[0].search.plates.least
+        and turns[0].aim.discrimination == 0
+        and turns[0].search.name == "log_ei"
+        and is_told
+    )
 
 
 def choose_aimed_batch(turns: Sequence[Aiming], X: Tensor, allowed: np.ndarray, X_pending: Tensor) -> list[Choice]:
@@ -202,7 +207,7 @@ def _screened(turns: Sequence[Aiming], X: Tensor, allowed: np.ndarray, n_pending
     rows = torch.as_tensor(free, device=X.device)
     if len(free) <= n:
         return rows
-    each = int(n * (1 - batches.RANDOM_SHARE)) // len(own)
+    each = int(n * (1 - RANDOM_SHARE)) // len(own)
     kept = [rng(turns[0].search.seed, "spread").choice(free, n - each * len(own), replace=False), np.array(chosen)]
     for aiming in own:
         values = aiming.scores()(X[rows])
@@ -213,7 +218,8 @@ def _screened(turns: Sequence[Aiming], X: Tensor, allowed: np.ndarray, n_pending
 def _n_candidates(turns: Sequence[Aiming], n_pending: int) -> int:
     """Return how many rows a batch is chosen from: as many as memory allows, some thousand."""
     every = [aiming.beliefs.of[name] for aiming in _distinct(turns) for name in aiming.aim.outcomes]
-    return batches.n_affordable(every, len(turns), len(turns) + n_pending + len(_measured(turns[0])))
+    n_experiments = len(turns) + n_pending + len(_measured(turns[0]))
+    return turns[0].search.plates.n_candidates(sum(map(members, every)), len(turns), n_experiments)
 
 
 def _measured(aiming: Aiming) -> Tensor:

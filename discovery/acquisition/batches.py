@@ -18,8 +18,8 @@ from discovery.acquisition.fantasies import N_FANTASIES
 from discovery.acquisition.imagined import Imagined, can_grow, distinct, levels, members
 from discovery.acquisition.mixture import ANALYTIC
 from discovery.acquisition.pool import (
-    N_FANTASIZED,
     Choice,
+    Plates,
     Search,
     acquisition_for,
     choose_from_pool,
@@ -30,17 +30,13 @@ from discovery.acquisition.pool import (
 from discovery.belief.belief import Belief
 from discovery.seeds import rng, torch_generator
 
-LARGE = 12  # batches from here on are chosen in closed form; smaller ones as ever
-MOST_NUMBERS = 40_000_000  # members x experiments x candidates in memory, 8 bytes each
-N_LOOKED_AT = 512  # candidates whose values are brought up to date for a choice, the best ones so far;
-REFRESHED_EVERY = 16  # all of them are for every so many choices
-PER_CHOICE = 4  # candidates for each experiment of a batch, at least
+REFRESHED_EVERY = 16  # choices after which the values of all candidates are brought up to date
 RANDOM_SHARE = 0.125  # of the candidates, drawn from the whole pool: the best by one criterion crowd together
 
 
 def is_large(n: int, search: Search, turns: Sequence[Belief]) -> bool:
     """Say whether a batch is chosen here: many experiments, an analytic function, models with closed forms."""
-    return n >= LARGE and search.name in ANALYTIC and all(can_grow(belief) for belief in distinct(turns))
+    return n >= search.plates.least and search.name in ANALYTIC and all(can_grow(belief) for belief in distinct(turns))
 
 
 def choose_batch(
@@ -110,8 +106,8 @@ class Chooser:
             return None
         if self.values is None or step % REFRESHED_EVERY == 0:
             self.values = torch.full((len(self.is_free),), -torch.inf, dtype=torch.float64, device=free.device)
-        elif len(free) > N_LOOKED_AT:
-            free = free[self.values[free].topk(N_LOOKED_AT).indices.sort().values]
+        elif len(free) > self.search.plates.n_looked_at:
+            free = free[self.values[free].topk(self.search.plates.n_looked_at).indices.sort().values]
         values = self.state.quantile(free) if self.is_bound else self.state.improvement(free)
         self.values[free] = values
         best = pick(values, self.search.seed, step)
@@ -143,7 +139,7 @@ def _screened(
 ) -> Tensor:
     """Return the rows that are looked at: the best by plain LogEI of every belief, some at random, those chosen."""
     free = np.flatnonzero(allowed)
-    n = n_candidates(turns, n_pending)
+    n = n_candidates(turns, n_pending, search.plates)
     if len(free) <= n:
         return torch.as_tensor(free, device=X.device)
     each = int(n * (1 - RANDOM_SHARE)) // len(distinct(turns))
@@ -156,13 +152,7 @@ def _screened(
     return torch.as_tensor(np.unique(np.concatenate(kept).astype(np.int64)), device=X.device)
 
 
-def n_candidates(turns: Sequence[Belief], n_pending: int) -> int:
+def n_candidates(turns: Sequence[Belief], n_pending: int, plates: Plates) -> int:
     """Return how many rows a batch is chosen from: as many as memory allows, some thousand."""
     n_experiments = len(turns) + n_pending + int(turns[0].kept[0].bank.X.shape[-2])
-    return n_affordable(distinct(turns), len(turns), n_experiments)
-
-
-def n_affordable(beliefs: Sequence[Belief], n: int, n_experiments: int) -> int:
-    """Return how many rows a batch of `n` is chosen from, under beliefs that hold so many experiments in the end."""
-    n_members = sum(map(members, beliefs))
-    return max(PER_CHOICE * n, min(N_FANTASIZED, MOST_NUMBERS // (n_members * n_experiments)))
+    return plates.n_candidates(sum(map(members, distinct(turns))), len(turns), n_experiments)

@@ -54,7 +54,7 @@ def choose_batch_in_space(
         NoCandidateError: If sampling finds no configuration that is not taken.
     """
     functions = [acquisition_for(belief, search, X_pending[:0]) for belief in distinct(turns)]
-    drawing = Drawing(functions, n_candidates(turns, len(X_pending)), search.seed)
+    drawing = Drawing(functions, n_candidates(turns, len(X_pending), search.plates), search.seed)
     rows = free_rows(space, drawing, X_pending, is_taken)
     choices = choose_batch(turns, rows, np.ones(len(rows), dtype=bool), search, X_pending)
     return [replace(choice, index=-1) for choice in choices]

@@ -65,6 +65,30 @@ class Middle:
 
 
 @dataclass(frozen=True)
+class Plates:
+    """How large batches are chosen.
+
+    Attributes:
+        least: Batches from here on are chosen in closed form (`discovery.acquisition.batches`), smaller ones anew.
+        n_looked_at: Candidates whose values are brought up to date for a choice, the best ones so far.
+        most_numbers: Members x experiments x candidates in memory, 8 bytes each.
+        per_choice: Candidates for each experiment of a batch, at least.
+    """
+
+    least: int = 12
+    n_looked_at: int = 512
+    most_numbers: int = 40_000_000
+    per_choice: int = 4
+
+    def n_candidates(self, n_members: int, n: int, n_experiments: int) -> int:
+        """Return how many rows a batch of `n` is chosen from, with so many experiments in the end."""
+        return max(self.per_choice * n, min(N_FANTASIZED, self.most_numbers // (n_members * n_experiments)))
+
+
+PLATES = Plates()
+
+
+@dataclass(frozen=True)
 class Search:
     """How to search.
 
@@ -74,6 +98,7 @@ class Search:
         seed: Seed of fantasies and Monte Carlo samples.
         middle: Where the middle of the pool is; None where the rows at hand are the pool.
         given: Coordinates of a context and their values today: improvement is counted from the best there.
+        plates: How large batches are chosen.
     """
 
     name: str
@@ -81,6 +106,7 @@ class Search:
     seed: int
     middle: Middle | None = None
     given: tuple[tuple[int, float], ...] = ()
+    plates: Plates = PLATES
 
 
 def acquisition_for(belief: Belief, search: Search, X_pending: Tensor) -> MixtureAcquisition | torch.nn.Module:
@@ -185,10 +211,10 @@ def pick(values: Tensor, seed: int, step: int) -> int:
 
 @torch.no_grad()
 def score(
-    acqf: torch.nn.Module, X: Tensor, names: Sequence[str], middle: Middle | None = None
+    acqf: torch.nn.Module, X: Tensor, names: Sequence[str], middle: Middle | None = None, n_at_once: int = CHUNK
 ) -> tuple[Tensor, Argument]:
     """Score rows. Returns values of shape `N` and a function that says which hypothesis argues for a row."""
-    values = torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(CHUNK)])
+    values = torch.cat([acqf(chunk[:, None, :]) for chunk in X.split(n_at_once)])
     if isinstance(acqf, MixtureMean):
         values = values + CENTRALITY * _sd(acqf, X, middle) * centrality(X[:, : acqf.kept[0].bank.n_dims], middle)
     return values, Argument(acqf, X, names)

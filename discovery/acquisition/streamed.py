@@ -17,7 +17,7 @@ from torch import Tensor
 from discovery.acquisition.batches import RANDOM_SHARE
 from discovery.acquisition.imagined import distinct
 from discovery.acquisition.mixture import MONTE_CARLO
-from discovery.acquisition.pool import N_FANTASIZED, TIE, Middle, Search, acquisition_for, refuse_empty, score
+from discovery.acquisition.pool import CHUNK, N_FANTASIZED, TIE, Middle, Search, acquisition_for, refuse_empty, score
 from discovery.belief.belief import FORBIDDEN, Belief, Hypothesis, KeptBank
 from discovery.belief.beliefs import Beliefs
 from discovery.belief.weights import representatives
@@ -25,7 +25,8 @@ from discovery.seeds import rng
 from discovery.space.pool import CandidatePool, joined
 from discovery.space.stream import Chunk, StreamedPool
 
-N_SKETCHED = 4  # members of a hypothesis that look at every configuration
+N_SKETCHED = 3  # members of a hypothesis that look at every configuration
+SKETCH_CHUNK = 1024  # rows that they look at at once
 MARGIN = 8  # times as many as are wanted are then looked at by all members
 
 Scores = Callable[[Tensor], Tensor]
@@ -199,7 +200,7 @@ def screened(
         search = replace(search, middle=middle_of(pool, featured))
     names = dict.fromkeys(["log_ei", *([] if search.name in MONTE_CARLO else [search.name])])
     each = [(belief, replace(search, name=name)) for belief in distinct(turns) for name in names]
-    looks = [Look(_scores(sketched(belief), own), _scores(belief, own)) for belief, own in each]
+    looks = [Look(_scores(sketched(belief), own, SKETCH_CHUNK), _scores(belief, own)) for belief, own in each]
     found, X = survivors(pool, looks, featured, Wanted(len(turns), taken, search.seed))
     return found, X, search
 
@@ -236,9 +237,9 @@ def featured_by(hypotheses: Sequence[Hypothesis]) -> Featured:
     return featured
 
 
-def _scores(belief: Belief, search: Search) -> Scores:
+def _scores(belief: Belief, search: Search, n_at_once: int = CHUNK) -> Scores:
     """Return the acquisition function of a belief, with nothing under way, as a function of rows."""
     bank = belief.kept[0].bank
     acqf = acquisition_for(belief, search, bank.X.new_zeros(0, bank.n_dims))
     names = [part.name for part in belief.kept]
-    return lambda X: score(acqf, X, names, search.middle)[0]
+    return lambda X: score(acqf, X, names, search.middle, n_at_once)[0]

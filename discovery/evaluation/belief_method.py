@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from discovery.acquisition.pool import PLATES, Plates
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.belief.hypotheses import load_hypotheses
 from discovery.cycle import CycleRequest, Observations, adapt, pool_with_features, run_cycle
@@ -35,6 +36,7 @@ class BeliefMethod:
     """
 
     name: str = "belief"
+    plates: Plates = PLATES
     is_deterministic: bool = field(default=True, init=False)
     hypotheses: tuple[Hypothesis, ...] = field(default=(), init=False)
     pool_inputs: torch.Tensor = field(default_factory=lambda: torch.zeros(0), init=False)
@@ -47,7 +49,12 @@ class BeliefMethod:
     def choose(self, context: BacktestContext, seen: Seen, n: int, seed: int) -> Choice:
         """Choose the next candidates as a campaign would."""
         request = CycleRequest(
-            n=n, goal=context.goal, acquisition=context.spec.acquisition.name, seed=context.spec.seed, cycle=0
+            n=n,
+            goal=context.goal,
+            acquisition=context.spec.acquisition.name,
+            seed=context.spec.seed,
+            cycle=0,
+            plates=self.plates,
         )
         observed = _observations(context, seen)
         result = run_cycle(context.space, context.pool, self.hypotheses, observed, request, self.pool_inputs)

@@ -1,10 +1,11 @@
 """Promises of `discovery.acquisition.aimed_batches`: closed forms give what conditioning anew gives, for every aim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from discovery.acquisition import batches
 from discovery.acquisition.aimed import Aiming, choose_aimed_from_pool, who_aims
 from discovery.acquisition.aimed_batches import (
     choose_aimed_batch,
@@ -12,7 +13,7 @@ from discovery.acquisition.aimed_batches import (
     is_large_aimed,
 )
 from discovery.acquisition.aims import Aim, Limit, Want
-from discovery.acquisition.pool import Search
+from discovery.acquisition.pool import Plates, Search
 from discovery.belief.belief import Belief
 from discovery.belief.beliefs import Beliefs
 from discovery.errors import NoCandidateError
@@ -106,12 +107,12 @@ def test_a_batch_before_any_measurement_starts_like_a_small_one(blank, pool, all
     assert large[:3] == small and len(set(large)) == 12
 
 
-def test_only_some_candidates_are_looked_at(beliefs, pool, allowed, monkeypatch):
+def test_only_some_candidates_are_looked_at(beliefs, pool, allowed):
     """Where memory is short the best rows and some random ones are looked at; the first choice stays the best."""
     aiming = Aiming(AIMS["pareto"], beliefs, SEARCH)
     whole = indices(choose_aimed_batch([aiming] * 12, pool, allowed, NONE))
-    monkeypatch.setattr(batches, "MOST_NUMBERS", 1)
-    some = indices(choose_aimed_batch([aiming] * 12, pool, allowed, NONE))
+    short = replace(aiming, search=replace(SEARCH, plates=Plates(most_numbers=1)))
+    some = indices(choose_aimed_batch([short] * 12, pool, allowed, NONE))
     assert len(set(some)) == 12 and some[0] == whole[0]
 
 

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from discovery.acquisition import batches
-from discovery.acquisition.batches import choose_batch, is_large
+from discovery.acquisition.batches import choose_batch, is_large, n_candidates
 from discovery.acquisition.fantasies import N_FANTASIES
 from discovery.acquisition.imagined import Imagined, levels
 from discovery.acquisition.mixture import at_given
-from discovery.acquisition.pool import Search, acquisition_for, choose_from_pool, score
+from discovery.acquisition.pool import Plates, Search, acquisition_for, choose_from_pool, score
 from discovery.belief.belief import Belief
 from discovery.errors import NoCandidateError
 from discovery.meta.learner import Support
@@ -87,12 +86,12 @@ def test_a_plate_is_spread_out(belief, pool, allowed):
     assert torch.pdist(batch).mean() > torch.pdist(best).mean()
 
 
-def test_only_some_candidates_are_looked_at(belief, pool, allowed, monkeypatch):
+def test_only_some_candidates_are_looked_at(belief, pool, allowed):
     """Where memory is short the best rows and some random ones are looked at, never fewer than the batch needs."""
-    monkeypatch.setattr(batches, "MOST_NUMBERS", 1)
-    chosen = indices(choose_batch([belief] * 12, pool, allowed, Search("log_ei", 1.0, 0), NONE))
+    short = Plates(most_numbers=1)
+    chosen = indices(choose_batch([belief] * 12, pool, allowed, Search("log_ei", 1.0, 0, plates=short), NONE))
     assert len(set(chosen)) == 12
-    assert batches.n_candidates([belief] * 12, 0) == 48
+    assert n_candidates([belief] * 12, 0, short) == 48
 
 
 def test_an_empty_pool_is_refused(belief, pool, allowed):
