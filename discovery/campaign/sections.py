@@ -218,9 +218,9 @@ class Stop(Part):
     """When the campaign ends before its budget does.
 
     Attributes:
-        target: End at an outcome as good as this, raw units.
-        min_gain: End where the next experiment is expected to gain less than this, raw units of the outcome: what an
-            experiment costs, divided by what one unit is worth.
+        target: End at an outcome as good as this, raw units; at a distance as small, at so many hits, at a desirability.
+        min_gain: End where the next experiment is expected to gain less than this: of the outcome or the distance in
+            raw units, of hits, of the desirability, of a front as a share of the hypervolume that it has.
     """
 
     target: Number | None = None

@@ -50,14 +50,10 @@ def _check_stop(spec: CampaignSpec) -> None:
     if spec.stop.target is not None and is_front:
         text = "must be left out with several objectives, which have no one best outcome"
         raise fault("stop.target", text, "End by the budget, or combine the objectives as a desirability.")
-    if spec.stop.min_gain is not None and not (len(spec.objectives) == 1 and goal in ("maximize", "minimize")):
-        text = (
-            "must come with one objective to maximize or minimize; gains of others have no unit that could be paid for"
-        )
-        raise fault("stop.min_gain", text, "End by the budget or by stop.target.")
-    if spec.stop.min_gain is not None and spec.outcome_constraints:
-        text = "must be left out with outcome constraints: a gain that is not allowed is none"
-        raise fault("stop.min_gain", text, "End by the budget or by stop.target.")
+    of = "hits per experiment" if goal == "hits" else "desirability" if spec.combine == "desirability" else ""
+    if of and spec.stop.min_gain is not None and spec.stop.min_gain >= 1:
+        text = f"must be below 1, since no experiment gains more of {of}; got {spec.stop.min_gain:g}"
+        raise fault("stop.min_gain", text, "Write 0.05 to end where one experiment in twenty is expected to gain one.")
 
 
 def _check_cost(spec: CampaignSpec) -> None:

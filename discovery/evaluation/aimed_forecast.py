@@ -16,7 +16,7 @@ import numpy as np
 
 from discovery import seeds
 from discovery.errors import ConfigurationError
-from discovery.evaluation.aimed_progress import Replayed, check_target, measure_of_goal, progress_of, sign_of
+from discovery.evaluation.aimed_progress import Replayed, check_target, measure_of_goal, progress_of, raw_of, sign_of
 from discovery.evaluation.forecast import MAX_COVARIANCE, QUANTILES, Candidates, Forecast, ForecastRequest
 from discovery.standing import reference_point, scores
 
@@ -180,11 +180,7 @@ def _with_references(aim: Aim, question: AimedQuestion, joint: Mapping[str, obje
         if objective.reference is not None:
             wants.append(want)
             continue
-        score = float(at - step)
-        raw = score if objective.goal == "maximize" else -score
-        if objective.goal == "match":  # the value above target or window at this distance
-            raw += float((objective.window or (0.0, objective.target or 0.0))[1])
-        wants.append(replace(want, reference=raw))
+        wants.append(replace(want, reference=raw_of(objective, float(at - step))))
     return replace(aim, wants=tuple(wants))
 
 

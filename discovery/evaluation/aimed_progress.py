@@ -16,7 +16,7 @@ from discovery.errors import ConfigurationError
 from discovery.standing import hypervolume, hypervolumes, is_allowed, overall, reference_point, scores, signed
 
 if TYPE_CHECKING:
-    from discovery.campaign import CampaignSpec
+    from discovery.campaign import CampaignSpec, Objective
 
 Outcomes = Mapping[str, np.ndarray]
 
@@ -119,7 +119,7 @@ def progress_of(replayed: Replayed, truth: Outcomes) -> ComeTo:
     measure = measure_of_goal(spec)
     if measure == "share":
         return _shares(replayed, truth)
-    before, after, everywhere = (_score(spec, part) for part in (replayed.measured, replayed.gave, truth))
+    before, after, everywhere = (scored(spec, part) for part in (replayed.measured, replayed.gave, truth))
     free = np.where(replayed.is_free, everywhere, np.nan)
     if measure == "hits":
         n_now = float(np.nansum(before))
@@ -138,9 +138,22 @@ def _with_start(now: float, path: np.ndarray) -> np.ndarray:
     return np.column_stack([np.full(len(path), now), path])
 
 
-def _score(spec: CampaignSpec, outcomes: Outcomes) -> np.ndarray:
-    """Return how good experiments are, more is better; NaN where one is not allowed. Any shape."""
-    shape = outcomes[spec.objective.name].shape
+def raw_of(objective: Objective, score: float) -> float:
+    """Return an outcome with a score: of a match the one above target or window."""
+    if objective.goal == "match":
+        _, high = objective.window or (0.0, objective.target or 0.0)
+        return high - score
+    return -score if objective.goal == "minimize" else score
+
+
+def scored(spec: CampaignSpec, outcomes: Outcomes) -> np.ndarray:
+    """Return how good experiments are where one number says it, more is better; NaN where one is not allowed.
+
+    Args:
+        spec: The campaign; of several objectives without a desirability the first counts.
+        outcomes: Outcomes by name, raw units. Any shape.
+    """
+    shape = np.shape(outcomes[spec.objective.name])
     flat = {name: np.asarray(y, float).ravel() for name, y in outcomes.items()}
     found = overall(spec, flat) if spec.combine == "desirability" else signed(spec.objective, flat[spec.objective.name])
     return np.where(is_allowed(spec, flat), found, np.nan).reshape(shape)

@@ -13,8 +13,10 @@ from discovery.lifecycle import CampaignStatus
 from discovery.session.asking import AskPlan, differences, gain_of, propose, propose_aimed
 from discovery.session.changes import changed_since
 from discovery.session.failures import lost_proposals
+from discovery.session.gains import aimed_gain_of
 from discovery.session.learning import Learning
 from discovery.session.leases import Check, running
+from discovery.session.progress import without_bounds
 from discovery.session.proposals import ASKED, ProposalBook, proposal_table
 from discovery.session.records import Replay
 from discovery.session.staging import is_link, plan_stages, propose_staged, staged_arena
@@ -94,7 +96,7 @@ class Proposing(Learning):
             result = propose(plan, self.space, self.pool, self.hypotheses(), observed)
         else:
             result = propose_aimed(plan, self._arena(self.all_hypotheses(), results, plan), results)
-        gain = self._expected_gain(plan, result, observed, go_on=go_on)
+        gain = self._expected_gain(plan, result, observed, results, go_on=go_on)
         with self.store.transaction():
             check()
             if gain is not None:
@@ -125,7 +127,7 @@ class Proposing(Learning):
             stored = self._proposal(proposal_id)
             plan = self._plan(stored)
             since = changed_since(self.store, self.name, stored.created_at)
-            versions = _versions(stored.predictions)
+            versions = trained_versions(stored.predictions)
             self._check_space(proposal_id, versions.values(), since)
             hypotheses = self._load(self.shelf.load_versions(versions))
             observed = _first(self.observations(), stored.n_measurements)
@@ -158,7 +160,7 @@ class Proposing(Learning):
         return Arena(self.space, self.pool, known, aim, cost_left(aim, self.spec, results, plan.pending_X))
 
     def _versions_of(self, outcome: str, said: Iterable[HypothesisPrediction]) -> tuple[TrainedHypothesis, ...]:
-        return self.shelves[outcome].load_versions(_versions(said))
+        return self.shelves[outcome].load_versions(trained_versions(said))
 
     def _staged(self, known: Known) -> StagedArena:
         """Return where proposals of several stages are looked for."""
@@ -189,16 +191,25 @@ class Proposing(Learning):
         return min(wanted, left)
 
     def _expected_gain(
-        self, plan: AskPlan, result: CycleResult, observed: Observations, *, go_on: bool
+        self, plan: AskPlan, result: CycleResult, observed: Observations, results: Results | None, *, go_on: bool
     ) -> ExpectedGain | None:
-        """Return what the proposals are expected to bring; None for random starts, and before any measurement."""
-        if plan.n_random or not self.spec.is_plain:
+        """Return what the proposals are expected to bring; None for random starts, and before anything counts.
+
+        Of several outcomes, targets, hits and limits it is computed where `stop.min_gain` asks for it.
+        """
+        request, is_plain = plan.request(plan.n), self.spec.is_plain
+        if plan.n_random or not (is_plain or self.spec.stop.min_gain is not None):
             return None
-        gain = gain_of(self.hypotheses(), observed, result.drafts, plan.request(plan.n))
+        if is_plain or results is None:
+            gain, n = gain_of(self.hypotheses(), observed, result.drafts, request), len(observed.y)
+        else:
+            rows = without_bounds(self.spec, self._usable())
+            known = self._arena(self.all_hypotheses(), results, plan).known
+            gain, n = aimed_gain_of(self.spec, known, results, rows, result.drafts, request), len(self.measurements())
         if gain is None:
             return None
-        is_enough = not self.spec.stop.is_too_little(gain, len(observed.y))
-        return ExpectedGain(gain, len(result.drafts), len(observed.y), is_stored=is_enough or go_on)
+        is_enough = not self.spec.stop.is_too_little(gain, n)
+        return ExpectedGain(gain, len(result.drafts), n, is_stored=is_enough or go_on)
 
     def _store_proposals(self, plan: AskPlan, result: CycleResult) -> list[str]:
         """Store drafts, plan, time and belief."""
@@ -216,7 +227,7 @@ class Proposing(Learning):
         return AskPlan.from_detail(details[-1])
 
 
-def _versions(said: Iterable[HypothesisPrediction]) -> dict[str, str]:
+def trained_versions(said: Iterable[HypothesisPrediction]) -> dict[str, str]:
     """Return checkpoints by hypothesis; one that follows another stage has none of its own."""
     return {one.hypothesis: one.checkpoint_id for one in said if not is_link(one.hypothesis)}
 

@@ -25,7 +25,8 @@ class ExpectedGain:
     """What the proposals of a cycle were expected to bring.
 
     Attributes:
-        per_experiment: Expected gain of the batch divided by its size, raw units of the outcome.
+        per_experiment: Expected gain of the batch divided by its size, raw units of the outcome or of the distance;
+            hits, parts of the desirability, shares of the hypervolume.
         n: Number of proposals.
         n_measurements: Measurements that the belief had seen.
         is_stored: Whether the proposals were stored; else the campaign ended instead.
@@ -67,6 +68,26 @@ def stop_sentence(gain: ExpectedGain, spec: CampaignSpec) -> str:
 
 
 def amount(gain: float, spec: CampaignSpec) -> str:
-    """Write a gain with the outcome and its unit, such as `0.2 % yield`."""
-    unit = spec.outcome(spec.objective.name).unit
-    return f"{gain:.2g} {unit} {spec.objective.name}" if unit else f"{gain:.2g} {spec.objective.name}"
+    """Write a gain in the goal's unit, such as `0.2 % yield`, `0.05 hits` or `0.4 % of the hypervolume`."""
+    if is_share(spec):
+        return f"{100 * gain:.2g} % of the hypervolume"
+    name, unit = gain_unit(spec)
+    return f"{gain:.2g} {unit} {name}" if unit else f"{gain:.2g} {name}"
+
+
+def is_share(spec: CampaignSpec) -> bool:
+    """Say whether gains are shares of what there is, to be shown in percent: those of a front."""
+    return len(spec.objectives) > 1 and spec.combine == "pareto"
+
+
+def gain_unit(spec: CampaignSpec) -> tuple[str, str]:
+    """Say what is gained, and its unit."""
+    objective = spec.objective
+    if spec.combine == "desirability":
+        return "desirability", ""
+    if is_share(spec):
+        return "share of the hypervolume", ""
+    if objective.goal == "hits":
+        return "hits", ""
+    where = " towards what is to be matched" if objective.goal == "match" else ""
+    return objective.name + where, spec.outcome(objective.name).unit

@@ -17,6 +17,9 @@ def build(**changes: object) -> CampaignSpec:
     )
 
 
+HITS = {"objectives": [{"name": "y", "goal": "hits", "threshold": 3}]}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -30,8 +33,8 @@ def build(**changes: object) -> CampaignSpec:
         ({"objectives": [{"name": "y", "reference": 1}]}, "objectives[0].reference must come with several objectives"),
         ({"objectives": [{"name": "y", "goal": "match", "target": 1, "reference": 1}]}, "reference must come with max"),
         ({**TWO, "stop": {"target": 3}}, "stop.target must be left out with several objectives"),
-        ({**TWO, "stop": {"min_gain": 3}}, "stop.min_gain must come with one objective"),
-        ({"outcome_constraints": ["z <= 1"], "stop": {"min_gain": 3}}, "stop.min_gain must be left out with outcome"),
+        ({**HITS, "stop": {"min_gain": 1}}, "stop.min_gain must be below 1"),
+        ({"objectives": [Y], "combine": "desirability", "stop": {"min_gain": 3}}, "stop.min_gain must be below 1"),
         ({"budget": {"cost": 5}}, "budget.cost must come with `cost`"),
         ({"cost": "2 * heet"}, "cost must be a number, a formula of parameters, or a column of the candidates"),
         ({"cost": "2 * ligand"}, "cost must use numbers; got the parameter 'ligand'"),

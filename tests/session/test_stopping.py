@@ -108,3 +108,28 @@ def test_one_experiment_is_spoken_of_as_one(make_campaign: Make) -> None:
         "Stopped after 17 of 40: the next experiment is expected to gain 0.2 % yield, less than the 0.5 % yield asked "
         "for (stop.min_gain)."
     )
+
+
+TURNOVER = {"outcomes": [{"name": "yield", "unit": "%", "range": [0, 100]}, {"name": "turnover", "range": [0, 200]}]}
+FRONT = {"objectives": [{"name": "yield"}, {"name": "turnover"}], **TURNOVER}
+AIMS = [
+    ({"objectives": [{"name": "yield", "goal": "hits", "threshold": 99}]}, 0.9, "hits, less than the 0.9 hits asked"),
+    ({"objectives": [{"name": "yield", "goal": "match", "target": 30}]}, 60.0, "% yield towards what is to be matched"),
+    (FRONT, 9.0, "% of the hypervolume, less than the 9e+02 % of the hypervolume"),
+    ({"objectives": [{"name": "yield"}], "outcome_constraints": ["turnover >= 20"], **TURNOVER}, 90.0, "% yield, less"),
+]
+
+
+@pytest.mark.parametrize(("changes", "asked", "said"), AIMS, ids=["hits", "match", "front", "limit"])
+def test_every_goal_ends_by_gain_in_its_own_unit(
+    make_campaign: Make, table: pd.DataFrame, changes: dict, asked: float, said: str
+) -> None:
+    """Less expected gain than is asked for ends the campaign in a sentence; going on all the same opens it again."""
+    campaign = make_campaign(**changes, stop={"min_gain": asked}, budget={"experiments": 20})
+    campaign.tell(table.iloc[3:10].assign(turnover=150 - table["temperature"]))
+    with pytest.raises(StopAdvisedError, match="is expected to gain") as caught:
+        campaign.ask(1)
+    assert said in str(caught.value) and campaign.progress().ended_by == "gain"
+    assert len(campaign.ask(1, go_on=True)) == 1 and campaign.progress().ended_by == ""
+    (first, second) = gains(campaign)
+    assert first.per_experiment == pytest.approx(second.per_experiment) and not first.is_stored and second.is_stored
