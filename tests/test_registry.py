@@ -5,9 +5,12 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+import torch
 
 from discovery import registry
+from discovery.campaign import CampaignSpec
 from discovery.errors import ConfigurationError
+from discovery.space import SearchSpace
 
 
 @pytest.fixture
@@ -146,3 +149,41 @@ def test_dataclass_fields_are_overrides():
         heat: float = 1.0
 
     assert registry.override_names(Oven) == ("heat",)
+
+
+def test_a_simulator_gives_the_outcomes_that_are_asked_for(tmp_path):
+    """Columns of its tasks are the outcomes in the order named; the first is the same beside others as alone."""
+    made = registry.simulator("reaction_kinetics")
+    assert registry.simulator_outcomes(type(made)) == ("yield", "conversion", "byproducts")
+    assert registry.simulator_outcomes(type(registry.simulator("gp_prior"))) == ("outcome",)
+    assert registry.giving(made, []) is made is registry.giving(made, ["yield"])
+    parameters = [{"name": "temperature", "type": "continuous", "bounds": [30, 110]}]
+    spec = CampaignSpec.from_mapping({"name": "lab", "parameters": parameters, "objectives": [{"name": "yield"}]})
+    space = SearchSpace.from_spec(spec)
+
+    def drawn(*outcomes):
+        distribution = registry.giving(made, outcomes).bind(space)
+        return distribution.sample(20, 6, torch.Generator().manual_seed(0))
+
+    alone, three = drawn(), drawn("yield", "conversion", "byproducts")
+    assert three.Y.shape == (20, 6, 3) == three.truth["noise_sd"].shape
+    torch.testing.assert_close(three.truth["Y"][..., :1], alone.truth["Y"], rtol=0, atol=0)
+    found, converted, beside = three.truth["Y"].unbind(-1)
+    assert (found + beside <= converted + 1e-9).all() and converted.max() <= 100  # recovery is not complete
+
+
+def test_simulators_are_bound_to_the_outcome_that_they_teach():
+    """A campaign's part about an outcome gets the simulator's column that stands for it; a wrong name is refused."""
+    parameters = [{"name": "temperature", "type": "continuous", "bounds": [30, 110]}]
+    base = {"name": "lab", "parameters": parameters, "objectives": [{"name": "yield"}, {"name": "impurity"}]}
+
+    def bound(outcome, **said):
+        simulators = [{"name": "reaction_kinetics", "outcomes": {"yield": "yield", **said}}]
+        spec = CampaignSpec.from_mapping({**base, "experience": {"simulators": simulators}})
+        return registry.bound_simulators(spec.for_outcome(outcome), SearchSpace.from_spec(spec))
+
+    assert bound("impurity", impurity="byproducts")["reaction_kinetics"].outcomes == ("byproducts",)
+    assert bound("yield", impurity="byproducts")["reaction_kinetics"].outcomes == ("yield",)
+    assert bound("impurity") == {}
+    with pytest.raises(ConfigurationError, match=r"outcome of reaction_kinetics must be one of .*; got 'byproduct'"):
+        bound("impurity", impurity="byproduct")
