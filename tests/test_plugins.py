@@ -91,6 +91,8 @@ def test_what_is_installed_is_listed_with_its_package():
         ({"acquisition": {"name": "most_uncertian"}}, "acquisition.name must be a known acquisition function"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "a", "learner": "additive"}]}, "must be a known meta-lear"),
         ({"experiment": {"type": "arithmetics"}}, "experiment.type must be one of 'table', 'simulator'"),
+        ({"experiment": {"type": "robot"}}, "If it comes with a plug-in, install that in this environment"),
+        ({"review": {"mode": "robot"}}, "got 'robot'. Known: 'auto', 'required'"),
     ],
 )
 def test_what_no_plug_in_brings_is_refused(changes, said):

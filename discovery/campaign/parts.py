@@ -108,10 +108,14 @@ def _sentence(detail: ErrorDetails, data: object, place: str) -> tuple[str, str]
     if kind == "campaign":
         return _place(str(context["text"]), key, place), str(context["hint"])
     if kind in ("literal_error", "union_tag_invalid"):
-        options = str(context.get("expected", context.get("expected_tags"))).replace(", '<plug-in>'", "")
+        listed = str(context.get("expected", context.get("expected_tags")))
+        options = listed.replace(", '<plug-in>'", "")
         key = join_key(key, "type") if kind == "union_tag_invalid" else key
         tag = context.get("tag", got)
-        return f"{key} must be one of {options}; got {tag!r}{place}.", nearest(tag, re.findall(r"'(.*?)'", options))
+        hint = nearest(tag, re.findall(r"'(.*?)'", options))
+        if options != listed and hint.startswith("Known"):
+            hint = "If it comes with a plug-in, install that in this environment."
+        return f"{key} must be one of {options}; got {tag!r}{place}.", hint
     came = "" if kind == "missing" or isinstance(got, Mapping) else f"; got {got!r}"
     rule = _WANTED.get(kind, "").format(**context)
     rule = f"must {rule}" if rule else f"is wrong: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
