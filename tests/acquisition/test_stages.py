@@ -161,3 +161,28 @@ def test_what_a_cheap_outcome_would_change_is_what_it_then_changes(campaign):
         mean, variance = after.marginals(x)
         assert float(way.worth[0][node, 0]) == pytest.approx(float(reward(mean, variance.sqrt())[0, 0]), rel=1e-5)
     assert float(way.said.sum()) == pytest.approx(float(way.direct.sum()), rel=1e-3)  # to look changes no mean
+
+
+@pytest.mark.parametrize("needs", [None, "chain"])
+@pytest.mark.parametrize("threshold", [None, 70.0])
+def test_three_stages(needs, threshold, campaign):
+    """A third stage follows the second as the second follows the first; hits are counted the same way."""
+    beliefs, X, _ = campaign("right", 12, 6)
+    middle = beliefs["dear"].hypotheses[0]
+    supports = {
+        name: Support.of(X[:n].numpy(), beliefs["cheap"].adapted[0].model.Y[0, :n].numpy(), None, "cpu")
+        for name, n in (("cheap", 12), ("middle", 8), ("dear", 4))
+    }
+    stages = [Stage("screen", ("cheap",), 1.0), Stage("assay", ("middle",), 4.0), Stage("trial", ("dear",), 20.0)]
+    if needs:
+        stages[1:] = replace(stages[1], needs="screen"), replace(stages[2], needs="assay")
+    told = adapt_stages([(s.name, s.outcome) for s in stages], dict.fromkeys(supports, (middle,)), supports)
+    done = torch.zeros(3, N, dtype=torch.bool)
+    for row, n in enumerate((12, 8, 4)):
+        done[row, :n] = True
+    found = choose_stages(Staging(tuple(stages), threshold=threshold), told, X, Progress(done, done), 3)
+    assert [h.name for h in told["dear"].hypotheses] == ["no_transfer", "stage:assay"]
+    assert all(0 < one.cost <= 25 and np.isfinite(one.value) for one in found)
+    if needs:
+        limits = {"screen": N, "assay": 12, "trial": 8}
+        assert all(one.index < limits[one.stage] for one in found)
