@@ -83,6 +83,11 @@ def _missing_with_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         yield "acquisition.allow_replicates", text, "Leave it at false; replicates that you measure count all the same."
     if spec.acquisition.changeover:
         yield "acquisition.changeover", "a cost of changing with stages is", "Remove it, or the stages."
+    yield from _missing_around_stages(spec)
+
+
+def _missing_around_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
+    """Yield what parameters, laboratories and hypotheses of a campaign of several stages cannot be."""
     if spec.context_names:
         yield (
             "parameters",
@@ -93,6 +98,12 @@ def _missing_with_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
         yield "constraints", "constraints on a batch with stages are", "Remove them, or the stages."
     if spec.stop.min_gain is not None:
         yield "stop.min_gain", "an end by gain with stages is", "End by budget.cost or by stop.target."
+    if getattr(spec.experiment, "pool", None) is not None:
+        yield "experiment.pool", "workers elsewhere with stages are", "Let this machine ask the laboratory."
+    for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):
+        if item.name == "no_transfer" and item.learner is not None:
+            text = f"{item.learner} for no_transfer with stages is"
+            yield f"hypotheses[{i}].learner", text, "Leave its learner out: a later stage follows it."
     if not spec.has_pool:
         text = "stages of configurations that are not listed are"
         yield "candidates", text, "List the configurations in a file: `candidates: FILE.csv`."

@@ -108,6 +108,7 @@ def _opened(
     spec: CampaignSpec, n_experiments: int, device: str, store: Store | None, *, is_optional: bool = False
 ) -> tuple[BacktestContext, MeasuredPool]:
     """Read the candidates with their outcomes, and what methods may know of the campaign."""
+    refuse_stages(spec)
     _check_history(spec)
     space = SearchSpace.from_spec(spec)
     measured = MeasuredPool.from_spec(spec, space)
@@ -124,6 +125,19 @@ def _opened(
         device=device,
     )
     return context, measured
+
+
+def refuse_stages(spec: CampaignSpec) -> None:
+    """Refuse to replay a campaign of several stages: a method is asked for rows, and not for stages.
+
+    Raises:
+        NotSupportedError: If it has any.
+    """
+    if spec.stages:
+        raise NotSupportedError(
+            f"A replay of {spec.name} must be without stages: not supported yet.",
+            "Remove `stages` and name another campaign, to replay its last outcome alone.",
+        )
 
 
 def make_all(names: Sequence[str], load: Callable[[str], M]) -> dict[str, M]:

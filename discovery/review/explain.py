@@ -25,6 +25,7 @@ ACQUIRED = {
     "desirability": "expected improvement of the desirability",
     "match": "expected approach to the target",
     "hits": "probability of a hit",
+    "log_gain_per_cost": "expected gain per cost",
 }
 
 
@@ -35,6 +36,8 @@ def hypothesis_words(name: str) -> str:
         >>> hypothesis_words("simulator:reaction_kinetics")
         'simulator reaction_kinetics (it behaves like what is simulated)'
     """
+    if name.startswith("stage:"):
+        return f"stage {name.removeprefix('stage:')} (it follows what that stage found)"
     if name.startswith("simulator:"):
         return f"simulator {name.removeprefix('simulator:')} (it behaves like what is simulated)"
     return WORDS.get(name, name)

@@ -34,7 +34,8 @@ def proposal_label(card: ProposalCard) -> str:
     """Return a proposal in one short line that begins with its id, as the form lists it."""
     settings = ", ".join(_short(setting) for setting in card.settings)
     outcome = f"{card.outcome} {shown_mean(card):.3g} {card.unit}".rstrip()
-    return f"{card.proposal_id}: {settings}; {outcome}"
+    stage = f"stage {card.stage.partition(' ')[0]}, " if card.stage else ""
+    return f"{card.proposal_id}: {stage}{settings}; {outcome}"
 
 
 def edit_example(card: ProposalCard) -> str:
@@ -81,14 +82,18 @@ def review_page(cards: Sequence[ProposalCard], explanations: Mapping[str, Explan
 def review_table(cards: Sequence[ProposalCard]) -> str:
     """Return proposals as a Markdown table: values, and what is expected."""
     first = cards[0]
-    names = [_with_brackets(setting.name, setting.unit) for setting in first.settings]
+    names = ["stage"] * bool(first.stage) + [_with_brackets(one.name, one.unit) for one in first.settings]
     outcome = _with_brackets(f"expected {first.outcome}", first.unit)
     rows = [["proposal", *names, outcome, "90 % interval"], ["---"] * (len(names) + 3)]
     for card in cards:
         low, high = card.interval
-        values = [value_text(setting.value) for setting in card.settings]
+        values = [card.stage] * bool(first.stage) + [value_text(setting.value) for setting in card.settings]
         rows.append([card.proposal_id, *values, f"{shown_mean(card):.3g}", f"{low:.3g} to {high:.3g}"])
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+
+
+def _setting_bullet(setting: Setting) -> str:
+    return f"{setting.name}: **{_with_unit(setting)}**"
 
 
 def _card_section(card: ProposalCard, explanation: Explanation | None, drawings: Sequence[str]) -> str:
@@ -96,7 +101,7 @@ def _card_section(card: ProposalCard, explanation: Explanation | None, drawings:
     intent = card.intent if explanation is None else ""
     paragraphs = [
         f"## {card.proposal_id}",
-        _bullets(f"{setting.name}: **{_with_unit(setting)}**" for setting in card.settings),
+        _bullets([*[f"stage: **{card.stage}**"] * bool(card.stage), *map(_setting_bullet, card.settings)]),
         *drawings,
         " ".join(filter(None, (expected_sentence(card), *further_sentences(card), card.argument, intent))),
         "" if explanation is None else _bullets(reasons(explanation)),

@@ -14,7 +14,8 @@ from discovery.errors import DiscoveryError, InputError
 from discovery.review import make_card
 from discovery.session.changes import changed_since
 from discovery.session.doubts import with_doubts
-from discovery.session.proposing import Proposing
+from discovery.session.proposing import Proposing, trained_versions
+from discovery.session.staging import staging_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class Explaining(Proposing):
             name = outcome or self.spec.objective.name
             said = self._said(proposal, name)
             since = changed_since(self.store, self.name, proposal.created_at)
-            self._check_space(proposal_id, (one.checkpoint_id for one in said), since)
+            self._check_space(proposal_id, trained_versions(said).values(), since)
             scene = self._scene(proposal, name, said, usable)
             card = with_doubts(make_card(proposal, usable, self.spec, self.space, name), self.store, self.spec)
         return explain(proposal, card, scene, lesson=lesson, plots=plots)
@@ -93,11 +94,27 @@ class Explaining(Proposing):
         has_it = usable[usable[outcome].notna()]
         measured = has_it.head(said[0].n_measurements) if seen is None else has_it[has_it["position"].isin(seen)]
         observed = self._observed(measured, outcome)
-        belief = self._belief(outcome, {one.hypothesis: one.checkpoint_id for one in said}, observed)
+        if self.spec.stages:
+            belief = self._staged_belief(proposal, outcome)
+        else:
+            belief = self._belief(outcome, trained_versions(said), observed)
         wanted = {objective.name: objective for objective in self.spec.objectives}
         objective = wanted.get(outcome, Objective(name=outcome))
         foresight = Foresight.of(belief, objective, observed.y)
         return Scene(self.spec, self.space, self.pool, foresight, observed, measured)
+
+    def _staged_belief(self, proposal: ProposalRow, outcome: str) -> Belief:
+        """Return the belief of then about an outcome of a stage, which may follow an earlier one."""
+        from discovery.staged_cycle import believe_stages
+
+        told = {self.spec.objective.name: proposal.predictions, **proposal.others}
+        key = (outcome, proposal.campaign, proposal.cycle)
+        if key not in self._adapted:
+            known = {name: self._load(self._versions_of(name, said)) for name, said in told.items()}
+            beliefs = believe_stages(staging_of(self.spec), known, self.results(self._plan(proposal).seen))
+            self._adapted.clear()
+            self._adapted[key] = beliefs[outcome]
+        return self._adapted[key]
 
     def _belief(self, outcome: str, versions: dict[str, str], observed: Observations) -> Belief:
         """Return the belief of then about an outcome."""
