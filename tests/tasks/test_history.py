@@ -10,7 +10,7 @@ from discovery.errors import ConfigurationError, InputError, NotEnoughDataError,
 from discovery.ingest import check_rows, read_rows
 from discovery.space import SearchSpace
 from discovery.store import Store
-from discovery.tasks import HistoryDistribution, Task, TaskBatch, TaskDistribution, read_history
+from discovery.tasks import HistoryDistribution, Task, TaskDistribution, read_history
 
 PARAMETERS = [
     {"name": "ligand", "type": "categorical", "values": ["L1", "L2"]},
@@ -85,17 +85,6 @@ def test_bounds_are_read_as_bounds(lab):
     assert known.sides is None and known.measured() is known
     assert history.n_bounds == {"old.csv": 2} and "yield_limit" not in history.unused
     np.testing.assert_array_equal(old.measured().Y, [[8], [30]])
-
-
-def test_bounds_go_into_batches(lab):
-    """Padded batches and drawn episodes carry the sides with their rows; what is measured is told apart."""
-    spec, space = lab(old=BOUNDED, known=ROWS)
-    tasks = read_history(["old.csv", "known.csv"], spec, space).tasks
-    batch = TaskBatch.from_tasks(tasks)
-    assert batch.measured.tolist() == [[False, True, False, True], [True, True, False, False]]
-    drawn = HistoryDistribution(tasks).sample(20, 4, torch.Generator().manual_seed(0))
-    assert set(drawn.sides[drawn.Y == 5.0].tolist()) == {-1} and set(drawn.sides[drawn.Y == 80.0].tolist()) == {1}
-    assert TaskBatch.from_tasks(tasks[1:]).sides is None
 
 
 def test_rows_without_values_are_left_out_and_listed(lab):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.errors import InputError, ShapeError
-from discovery.tasks import Task, TaskBatch
+from discovery.tasks import HistoryDistribution, Task, TaskBatch
 
 
 def task(n, d=2, m=1, name="a", has_noise=False):
@@ -67,3 +67,16 @@ def test_to_device_keeps_everything():
 
     assert {moved.X.device.type, moved.Y.device.type, moved.mask.device.type, moved.Yvar.device.type} == {"meta"}
     assert moved.truth["Y"].device.type == "meta" and moved.task_ids == batch.task_ids
+
+
+def test_bounds_go_into_batches():
+    """Padded batches and drawn episodes carry the sides with their rows; what is measured is told apart."""
+    Y, sides = np.array([[5.0], [8.0], [80.0], [30.0]]), np.array([[-1], [0], [1], [0]], dtype=np.int8)
+    bounded = Task("old", np.zeros((4, 2)), Y, sides=sides)
+    known = Task("known", np.zeros((2, 2)), np.ones((2, 1)))
+    batch = TaskBatch.from_tasks([bounded, known])
+    assert batch.measured.tolist() == [[False, True, False, True], [True, True, False, False]]
+    drawn = HistoryDistribution((bounded, known)).sample(20, 4, torch.Generator().manual_seed(0))
+    assert set(drawn.sides[drawn.Y == 5.0].tolist()) == {-1} and set(drawn.sides[drawn.Y == 80.0].tolist()) == {1}
+    assert TaskBatch.from_tasks([known]).sides is None
+    assert (bounded.n_bounds, bounded.measured().Y.tolist()) == (2, [[8.0], [30.0]])
