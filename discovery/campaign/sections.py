@@ -220,7 +220,7 @@ class Stop(Part):
     Attributes:
         target: End at an outcome as good as this, raw units; at a distance as small, at so many hits, at a desirability.
         min_gain: End where the next experiment is expected to gain less than this: of the outcome or the distance in
-            raw units, of hits, of the desirability, of a front as a share of the hypervolume that it has.
+            raw units, of hits, of the desirability, of a front the share that it adds to the hypervolume.
     """
 
     target: Number | None = None

@@ -50,10 +50,13 @@ def _check_stop(spec: CampaignSpec) -> None:
     if spec.stop.target is not None and is_front:
         text = "must be left out with several objectives, which have no one best outcome"
         raise fault("stop.target", text, "End by the budget, or combine the objectives as a desirability.")
-    of = "hits per experiment" if goal == "hits" else "desirability" if spec.combine == "desirability" else ""
-    if of and spec.stop.min_gain is not None and spec.stop.min_gain >= 1:
-        text = f"must be below 1, since no experiment gains more of {of}; got {spec.stop.min_gain:g}"
-        raise fault("stop.min_gain", text, "Write 0.05 to end where one experiment in twenty is expected to gain one.")
+    most = (
+        "adds more than the whole to the hypervolume" if is_front else "is more than one hit" if goal == "hits" else ""
+    )
+    most = "is better than 1 in desirability" if spec.combine == "desirability" else most
+    if most and spec.stop.min_gain is not None and spec.stop.min_gain >= 1:
+        text = f"must be below 1, since no experiment {most}; got {spec.stop.min_gain:g}"
+        raise fault("stop.min_gain", text, "Write 0.05 to end where less than a twentieth is expected.")
 
 
 def _check_cost(spec: CampaignSpec) -> None:

@@ -1,8 +1,8 @@
 """Is the next batch worth it, where more than one outcome high or low is wanted? Its expected gain in the goal's unit.
 
-A distance and an outcome gain in raw units, hits in hits, a desirability in parts of one, a front in shares of the
-hypervolume that it has. Looks one batch ahead, as `discovery.evaluation.gain` does. Next in the tour:
-`discovery.session.stopping`.
+A distance and an outcome gain in raw units, hits in hits, a desirability in parts of one, a front the share of the
+hypervolume that the batch adds, of what there is with it. Looks one batch ahead, as `discovery.evaluation.gain` does.
+Next in the tour: `discovery.session.stopping`.
 """
 
 from __future__ import annotations
@@ -71,25 +71,34 @@ def aimed_gain(
     seen = {name: np.asarray(measured[name], float)[is_known] for name in spec.believed}
     if measure == "distance" and scored(spec, seen).max() >= 0:
         return 0.0
-    aim, whole = aim_of(spec), 1.0
+    aim, volume = aim_of(spec), 0.0
     if measure == "share":
         values = scores(spec, seen)
         reference = reference_point(spec, values)
-        whole = hypervolume(values, reference)
-        if whole <= 0:
-            return None
+        volume = hypervolume(values, reference)
         raw = [raw_of(objective, low) for objective, low in zip(spec.objectives, reference, strict=True)]
         wants = tuple(replace(want, reference=at) for want, at in zip(aim.wants, raw, strict=True))
         aim = replace(aim, wants=wants)
-    apart = float(_single(aim, beliefs, seen, X, seed).sum()) / whole
-    if measure == "hits" or (len(X) == 1 and (X_running is None or not len(X_running))):
-        return apart
+    gain = float(_single(aim, beliefs, seen, X, seed).sum())
+    if measure != "hits" and (len(X) > 1 or (X_running is not None and len(X_running))):
+        gain *= _together(spec, beliefs, seen, X, X_running, seed)
+    if measure != "share":
+        return gain
+    return gain / (volume + gain) if volume + gain > 0 else None
+
+
+def _together(
+    spec: CampaignSpec, beliefs: Beliefs, seen: Outcomes, X: Tensor, X_running: Tensor | None, seed: int
+) -> float:
+    """Return what a batch gains together beyond what runs, of what its configurations gain apart, by draws."""
     points = X if X_running is None else torch.cat([X_running, X])
     drawn = {name: _draw(belief, points, name, seed) for name, belief in beliefs.of.items()}
     if beliefs.feasible is not None:
         drawn = _without_failures(drawn, beliefs.feasible, points, seed)
-    gained = _grown if measure == "share" else _improved
-    return apart * _share_together(*gained(spec, seen, drawn, len(points) - len(X)))
+    gained = _grown if measure_of_goal(spec) == "share" else _improved
+    together, apart = gained(spec, seen, drawn, len(points) - len(X))
+    total = float(apart.sum())
+    return min(float(together.sum()) / total, 1.0) if total > 0 else 1.0
 
 
 def _single(aim: Aim, beliefs: Beliefs, seen: Outcomes, X: Tensor, seed: int) -> Tensor:
@@ -133,12 +142,6 @@ def _without_failures(
     shape = next(iter(drawn.values())).shape
     fails = seeds.rng(seed, "gain", "failures").uniform(size=shape) > chance
     return {name: np.where(fails, np.nan, y) for name, y in drawn.items()}
-
-
-def _share_together(together: np.ndarray, apart: np.ndarray) -> float:
-    """Return what a batch gains together, of what its configurations gain apart. Shapes `s`, `s x q`."""
-    total = float(apart.sum())
-    return min(float(together.sum()) / total, 1.0) if total > 0 else 1.0
 
 
 def _improved(spec: CampaignSpec, seen: Outcomes, drawn: Outcomes, n_running: int) -> tuple[np.ndarray, np.ndarray]:

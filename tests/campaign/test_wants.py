@@ -34,6 +34,7 @@ HITS = {"objectives": [{"name": "y", "goal": "hits", "threshold": 3}]}
         ({"objectives": [{"name": "y", "goal": "match", "target": 1, "reference": 1}]}, "reference must come with max"),
         ({**TWO, "stop": {"target": 3}}, "stop.target must be left out with several objectives"),
         ({**HITS, "stop": {"min_gain": 1}}, "stop.min_gain must be below 1"),
+        ({**TWO, "stop": {"min_gain": 3}}, "stop.min_gain must be below 1, since no experiment adds more"),
         ({"objectives": [Y], "combine": "desirability", "stop": {"min_gain": 3}}, "stop.min_gain must be below 1"),
         ({"budget": {"cost": 5}}, "budget.cost must come with `cost`"),
         ({"cost": "2 * heet"}, "cost must be a number, a formula of parameters, or a column of the candidates"),

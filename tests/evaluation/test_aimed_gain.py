@@ -75,7 +75,8 @@ def test_one_configuration_gains_what_drawing_shows(known, goal):
         reference = reference_point(spec, base)
         whole = hypervolume(base, reference)
         sample = scores(spec, y)[:4000]
-        wanted = np.mean([hypervolume(np.vstack([base, row]), reference) - whole for row in sample]) / whole
+        grown = np.mean([hypervolume(np.vstack([base, row]), reference) - whole for row in sample])
+        wanted = grown / (whole + grown)
     elif goal == "hits":
         wanted = np.nanmean(scored(spec, y))
     else:
@@ -108,13 +109,13 @@ def test_hits_of_a_batch_are_the_sum_of_probabilities(known):
 
 
 def test_before_anything_counts_no_gain_is_said(known):
-    """Nothing measured, nothing allowed, a front of one point: there is nothing to improve on. In the window: 0."""
+    """Nothing measured or nothing allowed: nothing to improve on. In the window: 0. A first front adds all."""
     beliefs, measured, X = known
     none = {name: y[:0] for name, y in measured.items()}
     assert aimed_gain(spec_of("limit"), beliefs, none, X[:1]) is None
     forbidden = {"y": measured["y"], "z": np.full(N, 99.0)}
     assert not is_allowed(spec_of("limit"), forbidden).any()
     assert aimed_gain(spec_of("limit"), beliefs, forbidden, X[:1]) is None
-    assert aimed_gain(spec_of("front"), beliefs, {name: y[:1] for name, y in measured.items()}, X[:1]) is None
+    assert aimed_gain(spec_of("front"), beliefs, {name: y[:1] for name, y in measured.items()}, X[:1]) == 1.0
     matched = {"y": np.array([59.0]), "z": np.array([1.0])}
     assert aimed_gain(spec_of("window"), beliefs, matched, X[:1]) == 0.0
