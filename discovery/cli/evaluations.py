@@ -138,10 +138,14 @@ def evaluate(
     options = EvaluateOptions(supports=supports, seeds=tuple(range(seeds)), n_workers=workers, device=device)
 
     def one(task: Any, store: Any, n_rows: int | None, progress: Any, spread: Any) -> Any:
-        fitting = options if n_rows is None else options.within(n_rows)
-        return score_all(task, names, replace(fitting, engine=spread), store=store, progress=progress)
+        fitting = replace(options if n_rows is None else options.within(n_rows), engine=spread)
+        if len(task.believed) > 1:
+            from discovery.evaluation.each_outcome import evaluate_outcomes
 
-    result = _run(file, over_history, verbose, one, engine)
+            return evaluate_outcomes(task, names, fitting, store=store, progress=progress)
+        return score_all(task, names, fitting, store=store, progress=progress)
+
+    result = _run(file, over_history, verbose, one, engine, may_be_aimed=True)
     from discovery.report.helped import evaluate_html
     from discovery.report.terminal import print_evaluate
 
@@ -155,7 +159,14 @@ def evaluate(
     )
 
 
-def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any], engine: EngineName) -> Any:
+def _run(
+    file: Path,
+    over_history: bool,
+    verbose: bool,
+    one: Callable[..., Any],
+    engine: EngineName,
+    may_be_aimed: bool = False,
+) -> Any:
     """Run the campaign of a file, or each earlier one in turn as the new campaign.
 
     Args:
@@ -165,6 +176,7 @@ def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any],
         one: Runs a campaign, given its spec, the store (None where there is none yet), the number of its rows where
             it is an earlier one, what reports progress, and what spreads the work.
         engine: Name of what spreads the work.
+        may_be_aimed: Whether earlier campaigns may be run for a goal such as hits, of one outcome.
     """
     from discovery.campaign import load_spec
     from discovery.errors import NotSupportedError
@@ -173,9 +185,11 @@ def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any],
     from flows.spread import spreading
 
     spec = load_spec(file)
-    if over_history and not spec.is_plain:
+    may_run = spec.is_plain or (may_be_aimed and len(spec.believed) == 1 and spec.cost is None)
+    if over_history and not may_run:
+        what = "one outcome" if may_be_aimed else "one outcome that is high or low"
         raise NotSupportedError(
-            f"--over-history must have one outcome that is high or low; {spec.name} wants more.",
+            f"--over-history must have {what}; {spec.name} wants more.",
             "Leave --over-history out, or ask of one objective alone.",
         )
     store = Store.of(spec)
@@ -190,9 +204,15 @@ def _run(file: Path, over_history: bool, verbose: bool, one: Callable[..., Any],
 
 def _json(result: Any) -> dict[str, Any]:
     """Return the result as JSON; a verdict stands beside what one can be made from."""
+    from discovery.evaluation.each_outcome import OutcomeResults
     from discovery.evaluation.results import BacktestResult
     from discovery.evaluation.verdict import judge
 
     plain: dict[str, Any] = result.to_json()
+    if isinstance(result, OutcomeResults):
+        verdicts = {name: judge(part) for name, part in result.results.items()}
+        for name, said in verdicts.items():
+            plain["outcomes"][name] |= {} if said is None else {"verdict": asdict(said)}
+        return plain
     found = None if isinstance(result, BacktestResult) else judge(result)
     return plain if found is None else plain | {"verdict": asdict(found)}

@@ -109,6 +109,10 @@ def weights_grid(result: BacktestResult, name: str) -> Grid | None:
     )
 
 
+ACTIVE = {"maximize": "the better half", "hits": "hits", "match": "what is within the window, or the nearer half"}
+"""What counts as active in predictions, by goal; the better half for others."""
+
+
 def evaluate_grid(result: EvaluateResult) -> Grid:
     """Return scores of predictions by method and number of measurements."""
     rows = tuple(
@@ -123,7 +127,8 @@ def evaluate_grid(result: EvaluateResult) -> Grid:
         rows=rows,
         keys=tuple(row[0] for row in rows),
         note=f"Means over {len(result.seeds)} random supports; the query is all other candidates. Delta AUPRC: average "
-        "precision for the better half less what chance gives. - where a method cannot predict from so few.",
+        f"precision for {ACTIVE.get(result.goal, ACTIVE['maximize'])} less what chance gives. - where a method cannot "
+        "predict from so few." + (f" {result.n_bounds} candidates are bounds." if result.n_bounds else ""),
     )
 
 

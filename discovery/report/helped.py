@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 
+from discovery.evaluation.each_outcome import OutcomeResults
 from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.over_history import OverHistory
 from discovery.evaluation.results import BacktestResult, regret_counts
@@ -56,8 +57,12 @@ def campaign_sentence(found: CampaignVerdict | None) -> str:
     )
 
 
-def evaluate_parts(result: EvaluateResult | OverHistory[EvaluateResult]) -> tuple[str, list[Grid]]:
-    """Return the sentence and the tables about few-shot scores, of one campaign or of each earlier one in turn."""
+def evaluate_parts(result: EvaluateResult | OverHistory[EvaluateResult] | OutcomeResults) -> tuple[str, list[Grid]]:
+    """Return the sentence and the tables about few-shot scores: of a campaign, its outcomes, or each earlier one."""
+    if isinstance(result, OutcomeResults):
+        said = {name: few_shot_sentence(few_shot_verdict([one])) for name, one in result.results.items()}
+        sentence = " ".join(f"{name}: {text}" for name, text in said.items() if text)
+        return sentence, [evaluate_grid(one) for one in result.results.values()]
     if isinstance(result, EvaluateResult):
         return few_shot_sentence(few_shot_verdict([result])), [evaluate_grid(result)]
     return few_shot_sentence(few_shot_verdict(list(result.results.values()))), [few_shot_grid(result)]
@@ -145,11 +150,15 @@ def replays_figure(over: OverHistory[BacktestResult]) -> go.Figure:
     return layout(figure, 140 + 30 * len(sources)).update_layout(legend_traceorder="reversed")
 
 
-def evaluate_html(result: EvaluateResult | OverHistory[EvaluateResult], path: str | Path) -> Path:
+def evaluate_html(result: EvaluateResult | OverHistory[EvaluateResult] | OutcomeResults, path: str | Path) -> Path:
     """Write few-shot scores as one HTML file; return the file."""
     sentence, grids = evaluate_parts(result)
     results = [result] if isinstance(result, EvaluateResult) else list(result.results.values())
     text = "Lines are means, bands hold 80 % of the runs. Lower is better."
+    if isinstance(result, OutcomeResults):
+        parts = zip(result.results.items(), grids, strict=True)
+        own = tuple(Section(f"Error of predictions: {n}", text, error_figure([one]), grid) for (n, one), grid in parts)
+        return write_page(Page("Would it have helped?", result.campaign, sentence, _facts(results), own), path)
     sections = (Section("Error of predictions", text, error_figure(results), grids[0]),)
     page = Page("Would it have helped?", result.campaign, sentence, _facts(results), sections)
     return write_page(page, path)

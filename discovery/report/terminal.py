@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.evaluation.calibration import BELIEF, drift, drift_sentence
+from discovery.evaluation.each_outcome import OutcomeResults
 from discovery.evaluation.evaluate import EvaluateResult
 from discovery.evaluation.over_history import OverHistory
 from discovery.evaluation.results import BacktestResult
@@ -85,7 +86,9 @@ def print_parts(*parts: str | Grid) -> None:
     _print(console(), *parts)
 
 
-def print_evaluate(result: EvaluateResult | OverHistory[EvaluateResult], to: Console | None = None) -> None:
+def print_evaluate(
+    result: EvaluateResult | OverHistory[EvaluateResult] | OutcomeResults, to: Console | None = None
+) -> None:
     """Print scores of predictions by method and number of measurements, and whether experience would have helped."""
     sentence, grids = evaluate_parts(result)
     _print(to or console(), *filter(None, [sentence]), *grids)

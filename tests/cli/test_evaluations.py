@@ -91,3 +91,33 @@ def test_a_single_earlier_campaign_answers_nothing(cli, file):
     """One sentence says that it takes two."""
     answer = cli("evaluate", file, "--over-history", "--support", "2", "--seeds", 1)
     assert answer.code == 1 and "at least two sources" in answer.err and answer.err.count("\n") == 1
+
+
+@pytest.fixture
+def two(write, folder):
+    """A measured campaign of two outcomes, one of which a limit names."""
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "table.csv")
+    frame.assign(impurity=100 - frame["yield"]).to_csv(folder / "table.csv", index=False)
+    return write(outcome_constraints=["impurity <= 40"], outcomes=None)
+
+
+def test_every_outcome_is_predicted(cli, two, folder):
+    """Each outcome that is wanted or limited has scores of its own, in JSON, in the terminal and on the page."""
+    words = ("--methods", "no_transfer", "--support", 4, "--seeds", 2, "--workers", 1)
+    answer = cli("evaluate", two, *words, "--json", "--html", "e.html")
+    assert answer.code == 0, answer.err
+    found = answer.json["outcomes"]
+    assert {name: one["goal"] for name, one in found.items()} == {"yield": "maximize", "impurity": "hits"}
+    assert all(one["summary"]["no_transfer"]["4"]["rmse"] > 0 for one in found.values())
+    assert "Error of predictions: impurity" in (folder / "e.html").read_text()
+    refused = cli("evaluate", two, "--over-history", *words)
+    assert refused.code == 1 and "must have one outcome" in refused.err
+
+
+def test_a_match_is_evaluated(cli, write):
+    """Predictions of a campaign that looks for a value are scored by nearness to it."""
+    file = write(objectives=[{"name": "yield", "goal": "match", "target": 50}])
+    answer = cli("evaluate", file, "--methods", "no_transfer", "--support", 4, "--seeds", 1, "--workers", 1)
+    assert answer.code == 0 and "the nearer half" in " ".join(answer.out.split()), answer.err
