@@ -31,8 +31,7 @@ def indices(choices):
     return [choice.index for choice in choices]
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize(("n_pending", "given"), [(0, ()), (2, ()), (2, ((4, 0.25),))])
+@pytest.mark.parametrize(("sign", "n_pending", "given"), [(1.0, 0, ()), (-1.0, 2, ()), (1.0, 2, ((4, 0.25),))])
 def test_a_large_batch_is_what_conditioning_anew_chooses(belief, pool, allowed, sign, n_pending, given):
     """Same rows, values and arguments as one fantasy after the other, also where a context is given today."""
     search, pending = Search("log_ei", sign, 3, given=given), pool[:n_pending]
@@ -66,15 +65,16 @@ def test_a_batch_before_any_measurement_starts_like_a_small_one(nothing, pool, a
 
 @pytest.mark.parametrize("name", ["log_ei", "ucb"])
 def test_a_plate_is_distinct_allowed_and_repeatable(belief, pool, allowed, name):
-    """Ninety-six different rows, none that may not be chosen, the same ones each time; the pool may run out."""
+    """Forty-eight different rows, none that may not be chosen, the same ones each time; the pool may run out."""
     allowed = allowed.copy()
     allowed[:40] = False
     search, doubting = Search(name, 1.0, 0), belief.doubting()
-    turns = [doubting if i % 4 == 3 else belief for i in range(96)]
+    turns = [doubting if i % 4 == 3 else belief for i in range(48)]
     chosen = indices(choose_batch(turns, pool, allowed, search, NONE))
-    assert len(set(chosen)) == 96 and min(chosen) >= 40
-    assert chosen == indices(choose_batch(turns, pool, allowed, search, NONE))
-    assert len(choose_batch(turns * 2, pool, allowed, search, NONE)) == 110
+    assert len(set(chosen)) == 48 and min(chosen) >= 40
+    assert chosen[:16] == indices(choose_batch(turns[:16], pool, allowed, search, NONE))
+    allowed[60:] = False
+    assert len(choose_batch(turns[:24], pool, allowed, search, NONE)) == 20
 
 
 def test_a_plate_is_spread_out(belief, pool, allowed):

@@ -63,11 +63,11 @@ def test_plates_from_a_product_are_valid_distinct_and_repeatable(product, produc
     def is_taken(X):
         return np.array([tuple(row) in measured for row in X.tolist()])
 
-    once, again = (choose_batch_in_space([product_belief] * 16, product, search, none, is_taken) for _ in range(2))
+    once, again = (choose_batch_in_space([product_belief] * 12, product, search, none, is_taken) for _ in range(2))
     X = torch.stack([choice.x for choice in once]).numpy()
     assert product.is_feasible(product.decode(X)).all()
     assert np.allclose(product.encode(product.decode(X)), X)
-    assert len({key for key in product.keys(product.decode(X))}) == 16
+    assert len({key for key in product.keys(product.decode(X))}) == 12
     assert not is_taken(X).any() and all(choice.index == -1 for choice in once)
     assert np.array_equal(X, torch.stack([choice.x for choice in again]).numpy())
 
@@ -86,8 +86,8 @@ def test_the_best_of_a_product_is_better_than_what_chance_finds(product, product
 def test_plates_from_a_mixed_space_are_apart(belief, space):
     """In a mixed space no two experiments of a plate are the same experiment."""
     search, none = Search("log_ei", 1.0, 0), torch.zeros(0, 5, dtype=torch.float64)
-    X = torch.stack([c.x for c in choose_batch_in_space([belief] * 24, space, search, none, none_taken)]).numpy()
-    apart = np.abs(X[:, None] - X[None]).max(-1) + np.eye(24)
+    X = torch.stack([c.x for c in choose_batch_in_space([belief] * 12, space, search, none, none_taken)]).numpy()
+    apart = np.abs(X[:, None] - X[None]).max(-1) + np.eye(12)
     assert apart.min() >= RESOLUTION
     np.testing.assert_allclose(space.encode(space.decode(X)), X, atol=1e-9)
 

@@ -42,7 +42,7 @@ def test_one_member_gives_botorchs_value(m):
 def test_mixtures_give_the_sampled_growth_of_the_hypervolume(drawn, m):
     """The mean growth over sampled outcomes is the value, for every outcome a mixture of its own."""
     value, Y, reference = _exact(m)
-    n = 3000
+    n = 1000
     drawns = {name: drawn(20 + k, n=2, n_samples=n) for k, name in enumerate(NAMES[:m])}
     found = value({name: mixture for name, (mixture, _) in drawns.items()}).exp()
     before = DominatedPartitioning(reference, Y).compute_hypervolume()

@@ -50,9 +50,9 @@ def observed(space, surface, n):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_measured"), [("log_ei", 0), ("log_ei", 10), ("ucb", 0), ("ucb", 10), ("qlog_ei", 10)]
+    ("name", "n_measured", "n"),
+    [("log_ei", 0, 3), ("log_ei", 10, 1), ("log_ei", 10, 3), ("ucb", 0, 1), ("ucb", 10, 3), ("qlog_ei", 10, 2)],
 )
-@pytest.mark.parametrize("n", [1, 5])
 def test_the_streamed_choice_is_the_choice_in_memory(hypotheses, pools, surface, name, n_measured, n):
     """Same rows of the file and same values, before and after measurements, for single experiments and batches."""
     space, streamed, whole = pools
@@ -77,12 +77,12 @@ def test_what_is_taken_never_comes_again(hypotheses, pools, surface):
 
 
 def test_a_plate_from_a_streamed_pool_is_distinct_and_repeatable(hypotheses, pools, surface):
-    """Forty different configurations, the same ones from the same seed."""
+    """Twenty different configurations, the same ones from the same seed."""
     space, streamed, _ = pools
     seen = observed(space, surface, 10)
-    once, again = (run_cycle(space, streamed, hypotheses, seen, CycleRequest(n=40)).drafts for _ in range(2))
+    once, again = (run_cycle(space, streamed, hypotheses, seen, CycleRequest(n=20)).drafts for _ in range(2))
     assert [draft.row for draft in once] == [draft.row for draft in again]
-    assert len({draft.key for draft in once}) == 40
+    assert len({draft.key for draft in once}) == 20
 
 
 def test_only_the_best_go_on(pools):

@@ -79,6 +79,7 @@ def test_a_campaign_waits_for_people_and_goes_on(run, write):
     assert one.measurements()["proposal_id"].tolist() == [first, "Lab_1-c002-00"]
 
 
+@pytest.mark.slow
 def test_a_campaign_ends_where_little_is_to_be_gained_and_is_overruled(run, write):
     """`stop.min_gain` ends the run with its sentence and the command that goes on; that command spends the budget."""
     file = write(stop={"min_gain": 500.0}, budget={"experiments": 10})

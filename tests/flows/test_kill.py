@@ -28,6 +28,7 @@ with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
 pytestmark = [pytest.mark.flow, pytest.mark.skipif(os.name != "posix", reason="signals")]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(prefect: str, write: Callable[..., Path]):
     """Killed once in the middle, then started again: all that was recorded stays, and the budget is met exactly."""
     check_kills(prefect, write, KillPlan(n_kills=1, budget=4))

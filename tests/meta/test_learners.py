@@ -16,7 +16,7 @@ EXACT = sorted(set(LEARNERS) - {"in_context"})  # an amortized family's evidence
 SETTING = {"hypothesis": "history", "scale": OutcomeScale(50.0, 25.0, "range")}
 
 
-@pytest.fixture(params=LEARNERS)
+@pytest.fixture(scope="module", params=LEARNERS)
 def trained(request, related, space):
     family = registry.load("learner", request.param)
     return family, family.meta_train(HistoryDistribution(tuple(related)), Setting(space=space, **SETTING))
