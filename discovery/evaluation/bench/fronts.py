@@ -33,14 +33,17 @@ def execute_fronts(unit: Unit, device: str) -> Iterator[dict[str, Any]]:
 
 
 def front_row(run: AimedRun, context: BacktestContext) -> dict[str, Any]:
-    """Return what is kept of a replay: the share of the hypervolume after every experiment, and what sums it up."""
+    """Return what is kept of a replay: the share of the hypervolume after every experiment, and what sums it up.
+
+    Outcomes are JSON under a name of their own: rows of one outcome, which hold numbers, may be in the same file.
+    """
     share = np.asarray(run.progress, dtype=float)
     return {
         "campaign": context.spec.name,
         "measure": "hypervolume",
         "n_candidates": context.n_candidates,
         "chosen": list(run.chosen),
-        "outcomes": json.dumps({name: list(values) for name, values in run.outcomes.items()}),
+        "outcomes_json": json.dumps({name: list(values) for name, values in run.outcomes.items()}),
         "share": share.tolist(),
         "hypervolume_auc": float(share.mean()),
         "hypervolume": float(share[-1]),

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,9 +80,21 @@ def test_a_run_is_measured_by_the_share_of_what_there_is(tmp_path):
         share = hypervolume(everything[at], reference) / hypervolume(everything, reference)
         assert row["hypervolume"] == pytest.approx(share)
         assert row["hypervolume_auc"] == pytest.approx(np.mean(row["share"])) and len(row["share"]) == 7
-        assert json.loads(row["outcomes"])["yield"] == pytest.approx(outcomes["yield"][at])
+        assert json.loads(row["outcomes_json"])["yield"] == pytest.approx(outcomes["yield"][at])
     starts = first.run.rows.assign(start=[tuple(chosen[:5]) for chosen in first.run.rows["chosen"]])
     assert (starts.groupby("seed")["start"].nunique() == 1).all()
+
+
+def test_one_file_holds_runs_of_both_kinds(tmp_path):
+    """Runs of one outcome and of several share a file, as they do by default, and each bench finds its own."""
+    single = replace(OPTIONS, families=("suzuki_reizman",))
+    assert [run(tmp_path, ["random"], options).run.n_made for options in (OPTIONS, single, OPTIONS, single)] == [
+        2,
+        2,
+        0,
+        0,
+    ]
+    assert len(pd.read_parquet(tmp_path / "runs.parquet")) == 4
 
 
 def test_tables_and_page_say_every_method(tmp_path):
