@@ -125,6 +125,9 @@ def progress_of(arena: StagedArena, results: Results, request: StagedRequest) ->
     done = np.array([_is_done(stage, results, arena.pool.keys) for stage in arena.staging.stages], dtype=bool)
     closed = done | closed_rows(arena.staging.stages, arena.pool.keys, request.excluded)
     if request.cost_left is not None:
+        if not any(payable(arena.prices, request.cost_left)):
+            text = f"No experiment is left that costs at most {request.cost_left:g}, what budget.cost leaves."
+            raise NoCandidateError(text)
         closed |= ~np.array(payable(arena.prices, request.cost_left), dtype=bool)[:, None]
     device = next(iter(arena.known.values()))[0].learner.device
     pending = {

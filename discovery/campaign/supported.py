@@ -67,43 +67,30 @@ def _missing_with_compositions(spec: CampaignSpec) -> Iterator[tuple[str, str, s
 
 
 def _missing_with_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
-    """Yield what a campaign of several stages cannot do."""
-    if len(spec.objectives) > 1:
-        yield "objectives", "several objectives with stages are", "Keep the one that the last stage measures."
-    if spec.objective.goal not in ("maximize", "minimize"):
-        yield "objectives[0].goal", f"{spec.objective.goal} with stages is", "Use maximize or minimize."
-    if spec.outcome_constraints:
-        yield "outcome_constraints", "outcome constraints with stages are", "Remove them, or the stages."
-    if spec.combine != "pareto":
-        yield "combine", f"{spec.combine} with stages is", "Leave it out: one outcome is wanted."
-    if spec.acquisition.discrimination > 0:
-        yield "acquisition.discrimination", "telling hypotheses apart with stages is", "Leave it at 0."
-    if spec.acquisition.allow_replicates:
-        text = "proposing a configuration twice at one stage is"
-        yield "acquisition.allow_replicates", text, "Leave it at false; replicates that you measure count all the same."
-    if spec.acquisition.changeover:
-        yield "acquisition.changeover", "a cost of changing with stages is", "Remove it, or the stages."
-    yield from _missing_around_stages(spec)
-
-
-def _missing_around_stages(spec: CampaignSpec) -> Iterator[tuple[str, str, str]]:
-    """Yield what parameters, laboratories and hypotheses of a campaign of several stages cannot be."""
-    if spec.context_names:
-        yield (
-            "parameters",
-            f"a parameter that is given ({spec.context_names[0]}) with stages is",
-            "Remove context: true.",
-        )
-    if spec.shared_names:
-        yield "constraints", "constraints on a batch with stages are", "Remove them, or the stages."
-    if spec.stop.min_gain is not None:
-        yield "stop.min_gain", "an end by gain with stages is", "End by budget.cost or by stop.target."
-    if getattr(spec.experiment, "pool", None) is not None:
-        yield "experiment.pool", "workers elsewhere with stages are", "Let this machine ask the laboratory."
-    for i, item in enumerate(() if spec.hypotheses == "auto" else spec.hypotheses):
-        if item.name == "no_transfer" and item.learner is not None:
-            text = f"{item.learner} for no_transfer with stages is"
-            yield f"hypotheses[{i}].learner", text, "Leave its learner out: a later stage follows it."
-    if not spec.has_pool:
-        text = "stages of configurations that are not listed are"
-        yield "candidates", text, "List the configurations in a file: `candidates: FILE.csv`."
+    """Yield what a campaign of several stages cannot do (docs/stages.md names all of it)."""
+    goal, options, remove = spec.objective.goal, spec.acquisition, "Remove it, or the stages."
+    given, hypotheses = spec.context_names, () if spec.hypotheses == "auto" else spec.hypotheses
+    own = [i for i, item in enumerate(hypotheses) if item.name == "no_transfer" and item.learner is not None]
+    rules = (
+        (len(spec.objectives) > 1, "objectives", "several objectives are", "Keep the one of the last stage."),
+        (goal not in ("maximize", "minimize"), "objectives[0].goal", f"{goal} is", "Use maximize or minimize."),
+        (spec.outcome_constraints, "outcome_constraints", "outcome constraints are", remove),
+        (spec.combine != "pareto", "combine", f"{spec.combine} is", "Leave it out: one outcome is wanted."),
+        (options.discrimination > 0, "acquisition.discrimination", "telling hypotheses apart is", "Leave it at 0."),
+        (options.allow_replicates, "acquisition.allow_replicates", "replicates by proposal are", "Leave it at false."),
+        (options.changeover, "acquisition.changeover", "a cost of changing is", remove),
+        (given, "parameters", f"parameters that are given ({', '.join(given)}) are", "Remove context: true."),
+        (spec.shared_names, "constraints", "constraints on a batch are", remove),
+        (spec.stop.min_gain is not None, "stop.min_gain", "an end by gain is", "End by budget.cost or stop.target."),
+        (getattr(spec.experiment, "pool", None), "experiment.pool", "workers elsewhere are", remove),
+        (own, f"hypotheses[{own[0] if own else 0}].learner", "another learner for no_transfer is", "Leave it out."),
+        (
+            not spec.has_pool,
+            "candidates",
+            "configurations that are not listed are",
+            "Name a file: `candidates: FILE.csv`.",
+        ),
+    )
+    for holds, key, what, hint in rules:
+        if holds:
+            yield key, f"with stages {what}", hint

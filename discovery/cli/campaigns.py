@@ -101,6 +101,10 @@ def check_campaign(spec: CampaignSpec) -> tuple[SearchSpace, Pool | None, Histor
 
     space = SearchSpace.from_spec(spec)
     pool = CandidatePool.from_spec(spec, space)
+    if spec.stages:
+        from discovery.session.staging import listed
+
+        listed(pool)
     if pool is None and space.constraints:
         space.sample(1, rng(spec.seed, "validate"))  # refuses constraints that leave nothing to propose
     _check_makers(spec, space)

@@ -10,7 +10,7 @@ import numpy as np
 from discovery.errors import counted
 from discovery.session.compromises import Standing, stand
 from discovery.session.costing import costs_of
-from discovery.session.staging import n_open_at_stages, stand_at_stages, together
+from discovery.session.staging import n_open_at_stages, stand_at_stages, together, why_spent_at_stages
 from discovery.session.stopping import ExpectedGain, is_end, stop_sentence
 from discovery.space import CandidatePool
 from discovery.space.censored import ABOVE, BELOW, SUFFIX
@@ -82,9 +82,7 @@ def measure_progress(
         standing = replace(standing, stages=stand_at_stages(spec, measured, book))
     n_left = None if pool is None else n_candidates_left(spec, pool, measured, book)
     ended_by, why = _why_finished(spec, standing.reached, len(measured), n_left, book.n_open)
-    if not why and (
-        spent := _why_spent(spec, pool, standing.cost, {*measured["key"], *book.excluded_keys}, book.n_open)
-    ):
+    if not why and (spent := _spent(spec, pool, standing.cost, measured, book)):
         ended_by, why = "cost", spent
     if not why and gain is not None and not book.n_open and is_end(gain, spec, len(measured)):
         ended_by, why = "gain", stop_sentence(gain, spec)
@@ -145,15 +143,19 @@ def n_candidates_left(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, bo
     return pool.n_left(taken)
 
 
+def _spent(
+    spec: CampaignSpec, pool: Pool | None, cost: float | None, measured: pd.DataFrame, book: ProposalBook
+) -> str:
+    if spec.stages:
+        return why_spent_at_stages(spec, pool, measured, book)
+    return _why_spent(spec, pool, cost, {*measured["key"], *book.excluded_keys}, book.n_open)
+
+
 def _why_spent(spec: CampaignSpec, pool: Pool | None, cost: float | None, taken: set[str], n_open: int) -> str:
     """Say why no experiment can be paid for any more; empty where one can."""
     if cost is None or spec.budget.cost is None:
         return ""
     left = spec.budget.cost - cost
-    if spec.stages:
-        last = spec.stages[-1].cost
-        said = f"The budget is used: {left:g} of {spec.budget.cost:g} are left, and stage {spec.stages[-1].name} costs"
-        return f"{said} {last:g}." if left < last and n_open == 0 else ""
     if left > 0 and n_open == 0 and isinstance(pool, CandidatePool):
         costs = costs_of(spec, pool, pool.frame, pool.keys)
         cheapest = min((c for c, key in zip(costs, pool.keys, strict=True) if key not in taken), default=0.0)

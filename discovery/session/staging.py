@@ -152,8 +152,19 @@ def excluded_stages(book: ProposalBook) -> tuple[str, ...]:
     return tuple(rows[STAGE].where(~rows["is_abandoned"], ""))
 
 
-def n_open_at_stages(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, book: ProposalBook) -> int:
-    """Return how many candidates may still be proposed at some stage."""
+def why_spent_at_stages(spec: CampaignSpec, pool: Pool | None, measured: pd.DataFrame, book: ProposalBook) -> str:
+    """Say why no experiment at any stage can be paid for any more; empty where one can, or one is under way."""
+    left = cost_left(spec, measured, book)
+    if left is None or book.n_open or n_open_at_stages(spec, listed(pool), measured, book, left):
+        return ""
+    said = f"The budget is used: {left:g} of {spec.budget.cost:g} are left, too little for what may come next"
+    return f"{said} and stage {spec.stages[-1].name} after it."
+
+
+def n_open_at_stages(
+    spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, book: ProposalBook, left: float | None = None
+) -> int:
+    """Return how many candidates may still be proposed at some stage; only where `left` pays for it, if given."""
     keys = np.array(listed(pool).keys, dtype=object)
     excluded = set(zip(book.excluded_keys, excluded_stages(book), strict=True))
     is_open, through = np.zeros(len(keys), dtype=bool), dict[str, np.ndarray]()
@@ -164,7 +175,8 @@ def n_open_at_stages(spec: CampaignSpec, pool: Pool, measured: pd.DataFrame, boo
     for stage in reversed(spec.stages):
         is_out = np.array([(key, stage.name) in excluded or (key, "") in excluded for key in keys], dtype=bool)
         is_later_free &= ~is_out & ~through[stage.name]
-        is_open |= is_later_free & (True if stage.needs is None else through[stage.needs])
+        if left is None or left >= stage.cost + (0 if stage is spec.stages[-1] else spec.stages[-1].cost):
+            is_open |= is_later_free & (True if stage.needs is None else through[stage.needs])
     return int(is_open.sum())
 
 

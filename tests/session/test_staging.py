@@ -119,7 +119,7 @@ def test_a_restart_changes_nothing(finished: Finished, make: Make) -> None:
     """One object in another store proposes what new objects proposed that took over after every cycle."""
     _, asked = finished
     whole = make("whole.duckdb")
-    again = pd.concat([run_cycle(whole) for _ in range(3)], ignore_index=True)
+    again = pd.concat([run_cycle(whole) for _ in range(min(3, asked["cycle"].nunique()))], ignore_index=True)
     assert again[["key", "stage"]].equals(asked[["key", "stage"]].head(len(again)))
 
 
