@@ -47,6 +47,7 @@ def check(spec: CampaignSpec) -> None:
     _check_simulated(spec)
     check_wants(spec)
     check_stages(spec)
+    _check_blocks(spec)
     check_context(spec)
     check_mixtures(spec.mixtures, spec.parameter_names, spec.outcome_names)
     check_units(spec)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -41,6 +42,10 @@ _OPERATIONS: dict[type[ast.operator], str] = {
     ast.Div: "divide",
     ast.Pow: "power",
 }
+
+_OPERATORS = {"and", "or", "not", "if", "else", "in", "is", "for", "async", "await", "True", "False", "None"}
+_NAMES_ALL_THE_SAME = sorted({*keyword.kwlist} - _OPERATORS)
+"""Words of Python that mean nothing in a formula and may be names there: many an outcome is called `yield`."""
 
 
 class Comparison(NamedTuple):
@@ -162,11 +167,11 @@ def unreadable(text: str, rule: str, hint: str = "", what: str = "Constraint") -
 
 
 def _tree(text: str, what: str, advice: str, rule: str = "must be a formula") -> ast.expr:
-    """Parse a text; names in backticks come back as they are."""
-    quoted = re.findall(r"`([^`]*)`", text)
-    aliases = {f"quoted_{i}_": name for i, name in enumerate(quoted)}
+    """Parse a text; names in backticks, and words that Python keeps for itself, come back as they are."""
+    odd = re.compile(rf"`([^`]*)`|\b({'|'.join(_NAMES_ALL_THE_SAME)})\b")
+    aliases = {f"quoted_{i}_": "".join(found) for i, found in enumerate(odd.findall(text))}
     placeholders = iter(aliases)
-    plain = re.sub(r"`[^`]*`", lambda _: f" {next(placeholders)} ", text)
+    plain = odd.sub(lambda _: f" {next(placeholders)} ", text)
     try:
         tree = ast.parse(plain.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

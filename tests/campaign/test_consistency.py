@@ -36,6 +36,10 @@ def held(**values):
         ({"parameters": parameter("proposal_id")}, "must not be a column that the pipeline writes"),
         ({"objectives": [{"name": "status"}]}, "must not be columns that the pipeline writes"),
         ({"outcomes": [{"name": "yield"}] * 2}, r"outcomes\[1\].name must differ"),
+        ({"blocks": ["temperature"]}, r"blocks\[0\] must be a column of results, not a parameter"),
+        ({"blocks": ["yield_sem"]}, r"blocks\[0\] must be a column that the pipeline does not write"),
+        ({"blocks": ["plate", "plate"]}, r"blocks\[1\] must differ from the others; got 'plate' twice"),
+        ({"blocks": ["plate", "day", "operator", "lot"]}, "blocks must name 3 columns at most; got 4"),
         (
             {"outcomes": [{"name": "yeild"}]},
             r"objectives\[0\].name must be an outcome; got 'yield'.*Did you mean 'yeild'",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.campaign.expressions import parse
+from discovery.campaign.expressions import parse, parse_comparison
 from discovery.errors import ConfigurationError
 
 COLUMNS = {"x": np.array([1.0, 4.0, 0.25]), "y": np.array([2.0, -1.0, 0.0]), "aryl halide": np.array([3.0, 3.0, 3.0])}
@@ -125,3 +125,13 @@ def test_sums_and_products_agree_with_python(values, operations):
     expected = step[second](step[first](a, b), c)
     columns = {name: np.array([value]) for name, value in zip("abc", values, strict=True)}
     assert parse(f"(a {first} b) {second} c")(columns)[0] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_an_outcome_may_be_called_yield():
+    """Words that Python keeps for itself are names like any other, with backticks and without; code stays refused."""
+    assert parse("2 * yield - lambda", ["yield", "lambda"]).names == ("yield", "lambda")
+    assert parse("`yield` + my_yield").names == ("yield", "my_yield")
+    assert parse_comparison("yield - 2 * impurity >= 30").relation == ">="
+    for text in ("lambda x: x", "(yield x)", "yield yield", "x if y else 2", "x and y"):
+        with pytest.raises(ConfigurationError, match="must be a formula"):
+            parse(text)
