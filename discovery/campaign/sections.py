@@ -75,10 +75,14 @@ class Objective(Part):
         if self.goal == "match" and n_given != 1:
             raise fault("goal", "match must come with either target or window", "Give one of the two.")
         if self.goal != "match" and n_given:
-            raise fault("goal", f"must be match where target or window is given; got {self.goal!r}")
+            hint = "Write goal: match, or remove target and window."
+            raise fault("goal", f"must be match where target or window is given; got {self.goal!r}", hint)
         _check_window("window", self.window)
-        if (self.goal == "hits") != (self.threshold is not None):
-            raise fault("goal", f"must be hits where a threshold is given, and only there; got {self.goal!r}")
+        if self.goal == "hits" and self.threshold is None:
+            raise fault("goal", "hits must come with a threshold", "Add threshold: the value where a hit begins.")
+        if self.goal != "hits" and self.threshold is not None:
+            hint = "Write goal: hits, or remove the threshold."
+            raise fault("goal", f"must be hits where a threshold is given; got {self.goal!r}", hint)
         if not self.above and self.goal != "hits":
             raise fault("above", f"must be left out where the goal is not hits; got {self.goal!r}")
         _check_window("desirability", self.desirability)
@@ -218,7 +222,7 @@ class Stop(Part):
     """When the campaign ends before its budget does.
 
     Attributes:
-        target: End at an outcome as good as this, raw units; at a distance as small, at so many hits, at a desirability.
+        target: End at an outcome as good as this, raw units; at a distance as small, so many hits, a desirability.
         min_gain: End where the next experiment is expected to gain less than this: of the outcome or the distance in
             raw units, of hits, of the desirability, of a front the share that it adds to the hypervolume.
     """

@@ -23,7 +23,7 @@ HITS = {"objectives": [{"name": "y", "goal": "hits", "threshold": 3}]}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"objectives": [{"name": "y", "goal": "hits"}]}, "objectives[0].goal must be hits where a threshold is given"),
+        ({"objectives": [{"name": "y", "goal": "hits"}]}, "objectives[0].goal hits must come with a threshold"),
         ({"objectives": [{"name": "y", "threshold": 3}]}, "objectives[0].goal must be hits where a threshold is given"),
         ({"objectives": [{"name": "y", "above": False}]}, "objectives[0].above must be left out"),
         ({"objectives": [Y, {"name": "z"}]}, "objectives[0].desirability must come with `combine: desirability`"),
