@@ -206,7 +206,7 @@ def _widened(spec: CampaignSpec, k: int, frame: pd.DataFrame) -> dict[str, Any]:
         is_log = parameter.scale == "log"
         numbers = numbers[numbers > 0] if is_log else numbers
         low, high = parameter.bounds
-        return {"bounds": [min([low, *numbers.tolist()]), max([high, *numbers.tolist()])]}
+        return {"bounds": [min([low, *numbers.tolist()]), max([high, *numbers.tolist()])], "step": None}
     if isinstance(parameter, DiscreteParameter):
         return {"values": sorted({*parameter.values, *map(float, numbers)})}
     return {}

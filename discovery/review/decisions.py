@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from discovery.errors import InputError
@@ -108,12 +109,27 @@ def check_edit(
             f"{where} must name parameters; got {', '.join(unknown)}.", f"Known: {', '.join(space.names)}."
         )
     configuration = {**proposal.proposed, **values}
-    misfit = find_misfit(configuration, space, pool, taken)
+    misfit = find_misfit(configuration, space, pool, taken) or _off_grid(values, space)
     if misfit is not None:
         raise InputError(f"{where} {misfit.rule}.", misfit.hint)
     frame = pd.DataFrame([configuration]).astype(object)
     typed = space.typed(frame).iloc[0].to_dict()
     return Edit({name: typed[name] for name in values}, space.keys(frame)[0])
+
+
+def _off_grid(values: Mapping[str, object], space: SearchSpace) -> Misfit | None:
+    """Say which edited number is none of those that can be set; what was not edited stays as it was proposed."""
+    for codec, _ in space.regions.of.continuous:
+        if codec.step is None or codec.name not in values:
+            continue
+        number = codec.read(pd.Series([values[codec.name]], name=codec.name, dtype=object))[0]
+        if not codec.is_on_grid(number).all():
+            k = np.floor((number[0] - codec.low) / codec.step) + np.arange(2)
+            nearest = np.unique(codec.low + codec.step * k.clip(0, codec.n_steps))
+            said = f"step {codec.step:g} of {codec.name}, counted from {codec.low:g}; got {number[0]:g}"
+            hint = f"Next to it: {', '.join(f'{value:.12g}' for value in nearest)}."
+            return Misfit(f"must keep to the {said}", f"{hint} What is done otherwise is ingested as it was.")
+    return None
 
 
 def find_misfit(
