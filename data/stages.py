@@ -85,7 +85,7 @@ def simulated(link: float, seed: int) -> World:
 
 
 def receptor() -> World:
-    """Join binding and function of molecules at the mu-opioid receptor, as far as both were measured."""
+    """Join binding and function of molecules at the kappa opioid receptor, as far as both were measured."""
     pki, pec50 = (
         pd.read_parquet(TABLES / f"chembl237_{kind}.parquet").groupby("smiles")["p_activity"].mean()
         for kind in ("ki", "ec50")
