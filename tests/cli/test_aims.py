@@ -39,8 +39,15 @@ def test_status_and_report_show_the_compromises(cli, file):
     assert said.code == 0 and "hypervolume" in said.out and "best compromise" in said.out
     standing = json.loads(cli("status", file, "--json").out)["standing"]
     assert standing["hypervolume"] > 0 and {"y", "z", "a", "position"} <= set(standing["front"][0])
+    assert cli("propose", file).code == 0
+    status = cli("status", file)
+    assert "Hypotheses about y: no_transfer 1.00." in status.out and "Hypotheses about z: no_transfer" in status.out
+    found = json.loads(cli("status", file, "--json").out)["further_outcomes"]
+    assert found == {"z": {"weights": {"no_transfer": 1.0}, "e_value": 1.0, "n_weighed": 4, "n_measurements": 4}}
     report = cli("report", file, "--html", file.parent / "page.html")
-    assert report.code == 0 and "Best compromises found" in report.out
+    assert report.code == 0 and "Best compromises found" in report.out and "z: What explains" in report.out
+    (further,) = json.loads(cli("report", file, "--json").out)["further_outcomes"].values()
+    assert [row["n_measurements"] for row in further["evidence"]] == [4] and further["calibration"] == {}
     assert "Hypervolume" in (file.parent / "page.html").read_text()
 
 

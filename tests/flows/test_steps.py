@@ -48,3 +48,16 @@ def _run(coroutine):
     import asyncio
 
     return asyncio.run(coroutine)
+
+
+def test_the_verdict_on_a_refinement_names_the_outcome_where_there_are_several():
+    """What the gate decided is one sentence, about one outcome where several were refined."""
+    from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
+    from discovery.meta.refine import RefineResult
+    from flows.refine import verdict_sentence
+
+    checkpoint = Checkpoint(CheckpointMeta("meta_gp", "history", "space", 0, ()), {})
+    result = RefineResult(checkpoint, 2.0, 2.005, is_promoted=True)
+    said = f"{checkpoint.checkpoint_id} was promoted as equally good: held-out loss 2.005 after, 2.000 before."
+    assert verdict_sentence(result) == f"The refined history checkpoint {said}"
+    assert verdict_sentence(result, " of waste") == f"The refined history checkpoint of waste {said}"
