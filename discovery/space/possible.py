@@ -29,9 +29,9 @@ def refuse_impossible(system: System) -> None:
     if some_shares(system) is not None:
         return
     if stepped and some_shares(system, with_steps=False) is not None:
+        tied = sorted(name for name in stepped if any(name in c.names for c in system.space.constraints))
         raise ConfigurationError(
-            f"constraints must be possible together with steps; no value on the grids of {', '.join(sorted(stepped))} "
-            "meets all of them.",
+            f"constraints must be possible together with steps; no value on the grids of {', '.join(tied)} meets all.",
             "Change a step, a lowest bound or a constraint.",
         )
     raise contradiction()

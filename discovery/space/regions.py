@@ -39,7 +39,7 @@ class Regions:
         is_on = self._supports(n, rng)
         low, high = self._bounds(is_on[:, :k])
         codes = draw_lists(self.of, is_on[:, k:], low, high, rng)
-        b, e = self._left(codes)
+        b, e = self.left_of(codes)
         found = np.flatnonzero(self._is_reachable(low, high, b, e))
         if not len(found):
             return Rows(codes[:0], low[:0], low[:0], high[:0], b[:0], np.zeros((0, k, k)))
@@ -108,7 +108,7 @@ class Regions:
         which = loose[rng.integers(len(loose), size=len(changed))]
         sizes = np.array([len(numbers) for numbers in self.of.numbers])
         codes[changed, which] = rng.integers(sizes[which])
-        return replace(rows, codes=codes, b=self._left(codes)[0])
+        return replace(rows, codes=codes, b=self.left_of(codes)[0])
 
     def points(self, rows: Rows) -> np.ndarray:
         """Return rows as points. Shape `n x d`."""
@@ -154,7 +154,7 @@ class Regions:
         counted = np.isin(np.arange(k), [i for group in self.of.groups for i in group.members])
         low, high = self._bounds(~(counted & (np.abs(U - self.of.zeros) <= 1e-12)))
         P = np.array([self._projection(low[i] < high[i]) for i in range(len(X))]).reshape(len(X), k, k)
-        return Rows(codes, U.clip(low, high), low, high, self._left(codes)[0], P)
+        return Rows(codes, U.clip(low, high), low, high, self.left_of(codes)[0], P)
 
     def along(self, row: Rows, direction: np.ndarray, parts: np.ndarray) -> np.ndarray:
         """Return the shares of one row moved parts of a direction, as far as linear constraints let it.
@@ -174,7 +174,7 @@ class Regions:
         free = (row.low < row.high)[0] & ~self.of.is_raw & (np.abs(row.P[0]).sum(axis=0) > 1e-9)
         columns = np.array([start for _, start in self.of.continuous], dtype=np.int64)[free]
         rest = np.where(free, 0.0, row.U[0])
-        e = self._left(row.codes)[1][0]
+        e = self.left_of(row.codes)[1][0]
 
         def sides(M: np.ndarray, rhs: np.ndarray) -> list[EncodedConstraint]:
             moved = rhs - M @ rest
@@ -208,7 +208,7 @@ class Regions:
                 low[:, i] = np.maximum(low[:, i], (group.least - codec.low) / (codec.high - codec.low))
         return np.where(is_on, low, self.of.zeros), np.where(is_on, high, self.of.zeros)
 
-    def _left(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def left_of(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what the lists leave of the right-hand sides. Shapes `n x p`, `n x o`."""
         _, F, b, _, G, e = self.of.matrices
         v = (

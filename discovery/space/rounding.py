@@ -131,7 +131,7 @@ class Rounding:
         """Return what rounds away from the linear limits that are near. Shape `n x k`."""
         A = self.regions.of.matrices[0]
         U, width = self.regions.shares(X), np.array([c.high - c.low for c, _ in self.regions.of.continuous])
-        b, _ = self.regions._left(self._codes(X))
+        b, _ = self.regions.left_of(self._codes(X))
         tick = self._ticks(self._values(X), digits) / width
         is_near = U @ A.T - b <= 2 * tick @ np.abs(A).T
         way = is_near @ np.sign(A)
