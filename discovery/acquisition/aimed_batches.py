@@ -26,6 +26,7 @@ from discovery.acquisition.imagined import Imagined, can_grow, levels, members
 from discovery.acquisition.known import Known, measured
 from discovery.acquisition.limits import log_success
 from discovery.acquisition.pool import TIE, Choice, pick, refuse_empty
+from discovery.acquisition.streamed import MARGIN, SKETCH_CHUNK, sketched_all
 from discovery.seeds import rng, torch_generator
 
 if TYPE_CHECKING:
@@ -210,9 +211,18 @@ def _screened(turns: Sequence[Aiming], X: Tensor, allowed: np.ndarray, n_pending
     each = int(n * (1 - RANDOM_SHARE)) // len(own)
     kept = [rng(turns[0].search.seed, "spread").choice(free, n - each * len(own), replace=False), np.array(chosen)]
     for aiming in own:
-        values = aiming.scores()(X[rows])
-        kept.append(rows[values.topk(each).indices].cpu().numpy())
+        seen = _seen_first(aiming, X, rows, MARGIN * each)
+        values = aiming.scores()(X[seen])
+        kept.append(seen[values.topk(each).indices].cpu().numpy())
     return torch.as_tensor(np.unique(np.concatenate(kept).astype(np.int64)), device=X.device)
+
+
+def _seen_first(aiming: Aiming, X: Tensor, rows: Tensor, n: int) -> Tensor:
+    """Return the rows that are best at first sight, to a few members; all where they are hardly more than `n`."""
+    if len(rows) <= 2 * n:
+        return rows
+    look = replace(aiming, beliefs=sketched_all(aiming.beliefs)).scores(SKETCH_CHUNK)
+    return rows[look(X[rows]).topk(n).indices.sort().values]
 
 
 def _n_candidates(turns: Sequence[Aiming], n_pending: int) -> int:
