@@ -78,7 +78,6 @@ class CampaignSpec(Part):
     seed: Count = 0
 
     _base_dir: Path = PrivateAttr(default_factory=Path.cwd)
-    _source: str = PrivateAttr("")
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +105,8 @@ class CampaignSpec(Part):
             spec = cls.model_validate(data)
         except ValidationError as error:
             raise explain(error, data, source) from None
-        spec._base_dir, spec._source = Path(base_dir).resolve(), source
+        spec._base_dir = Path(base_dir).resolve()
+        spec.__dict__["source"] = source  # no part of what the file says: files of other names are equal
         return spec
 
     @classmethod
@@ -127,10 +127,10 @@ class CampaignSpec(Part):
         """Folder that relative paths start from: the folder of the campaign file."""
         return self._base_dir
 
-    @property
+    @cached_property
     def source(self) -> str:
         """The campaign file as it was named when it was read; empty where the campaign came from none."""
-        return self._source
+        return ""
 
     def resolve(self, path: str) -> Path:
         """Return a path of the file as an absolute path."""
