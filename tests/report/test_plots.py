@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from discovery.evaluation.forecast import Forecast
 from discovery.report.plots import best_plot, coverage_plot, weights_plot
 from discovery.report.svg import BOTTOM, TOP
 
@@ -32,7 +32,16 @@ def test_every_measurement_is_a_dot_and_the_best_never_falls(frames):
 def test_a_forecast_goes_on_from_the_last_measurement(frames):
     """The band begins at the last experiment with the best so far and ends where the forecast ends."""
     quantiles = {"0.1": (72.5, 72.5, 74.0), "0.5": (72.5, 75.0, 80.0), "0.9": (72.5, 80.0, 90.0)}
-    forecast = SimpleNamespace(n_measured=3, n_experiments=2, best=72.5, best_after=quantiles)
+    forecast = Forecast(
+        n_measured=3,
+        n_experiments=2,
+        n_draws=10,
+        n_candidates=5,
+        goal="maximize",
+        target=None,
+        best=72.5,
+        best_after=quantiles,
+    )
     svg = best_plot(frames, forecast)
     band, best = corners(svg, "polygon"), corners(svg, "polyline", 1)
     assert band[0].tolist() == band[-1].tolist() == best[-1].tolist()

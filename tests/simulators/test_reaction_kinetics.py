@@ -108,9 +108,9 @@ def test_units_of_temperature(make_space, other, overrides):
 
 
 def test_unit_of_time(make_space):
-    """An hour is sixty minutes: the same constants in 1/s, the same yields."""
-    hours = {"name": "time_h", "type": "continuous", "bounds": [0, 1]}
-    spaces = [make_space([{**MINUTES, "name": "time_min"}]), make_space([hours])]
+    """An hour is sixty minutes: on the same grid the same constants in 1/s, the same yields."""
+    hours = {"name": "time_h", "type": "continuous", "bounds": [0, 1], "step": 0.01}
+    spaces = [make_space([{**MINUTES, "name": "time_min", "step": 0.6}]), make_space([hours])]
     batches = [ReactionKinetics().bind(space).sample(8, 5, torch.Generator().manual_seed(0)) for space in spaces]
 
     torch.testing.assert_close(batches[0].truth["Y"], batches[1].truth["Y"])
