@@ -74,6 +74,11 @@ LEARNERS = {
         "discovery.meta.molecules:MoleculeGP",
         "The same for molecules: fragments compared, sources trusted by nearness.",
     ),
+    "maml": Entry("discovery.meta.gradient_based:Maml", "Network a few gradient steps away from every task."),
+    "fomaml": Entry("discovery.meta.gradient_based:Fomaml", "The same, blind to how the steps bend: cheaper."),
+    "reptile": Entry("discovery.meta.gradient_based:Reptile", "Network that follows where the steps of tasks lead."),
+    "anil": Entry("discovery.meta.gradient_based:Anil", "Network whose last layer alone adapts, in closed form."),
+    "meta_sgd": Entry("discovery.meta.gradient_based:MetaSgd", "Gradient steps whose sizes are learned too."),
     "deep_kernel": Entry(
         "discovery.meta.deep_kernel:DeepKernelGP", "Gaussian processes on features that networks learn from many tasks."
     ),

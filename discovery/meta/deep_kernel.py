@@ -152,7 +152,7 @@ class DeepKernelGP(MetaGP):
         wider, device = tasks[0].space, torch.device(setting.device)
         own = None if wider is None else OwnBlocks.of(wider, device)
         geometry = Geometry.of(setting.space if wider is None else wider, device)
-        scale = MetaGP._cold(geometry, scale).choose_axis(tasks, setting.seed)
+        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
         batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
         generator = torch_generator(setting.seed, NAME)
         trained = train_networks(batch, geometry, generator, N_FOLDS, setting.on_step)

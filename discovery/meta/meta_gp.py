@@ -31,7 +31,7 @@ from discovery.meta.robust import find_doubtful, with_doubt
 from discovery.meta.rows import Rows
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.simulator_bank import from_simulator
-from discovery.meta.standardizing import standardize
+from discovery.meta.standardizing import own_units, standardize
 from discovery.seeds import rng, torch_generator
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.lift import Lift
@@ -221,6 +221,11 @@ class MetaGP:
         features = SourceFeatures.empty(geometry.components.factor.shape[1], device)
         return cls(no_transfer_members(geometry), features, geometry.components, scale, device)
 
+    @classmethod
+    def choose_axis_on(cls, geometry: Geometry, scale: OutcomeScale, tasks: Sequence[Task], seed: int) -> OutcomeScale:
+        """Return the scale with the axis on which a bank without experience has the most evidence over some tasks."""
+        return scale if len(scale.axes) == 1 else cls._cold(geometry, scale).choose_axis(tasks, seed)
+
     def choose_axis(self, tasks: Sequence[Task], seed: int) -> OutcomeScale:
         """Return the scale with the axis on which this bank has the most evidence over some tasks.
 
@@ -248,7 +253,7 @@ class MetaGP:
         own = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
         geometry, wider = Geometry.of(setting.space, setting.device), tasks[0].space
         theirs = geometry if wider is None else Geometry.of(wider, setting.device)
-        own = cls._cold(theirs, own).choose_axis(tasks, setting.seed)
+        own = cls.choose_axis_on(theirs, own, tasks, setting.seed)
         learned = from_history(
             standardize(TaskBatch.from_tasks(tasks, setting.device), own),
             theirs,
@@ -270,17 +275,9 @@ class MetaGP:
         shared = distribution.sample(N_SHARED_TASKS, len(rows), generator, setting.device, points=points)
         own = distribution.sample(N_OWN_TASKS, N_OWN_POINTS, generator, setting.device)
         geometry = Geometry.of(setting.space, setting.device)
-        members, features = from_simulator(_own_units(shared), _own_units(own), geometry, on_step=setting.on_step)
+        members, features = from_simulator(own_units(shared)[0], own_units(own)[0], geometry, on_step=setting.on_step)
         return cls(members, features, geometry.components, setting.scale, torch.device(setting.device))
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _own_units(batch: TaskBatch) -> TaskBatch:
-    """Standardize simulated tasks by their pooled mean and spread; the truth goes along."""
-    values = batch.Y[batch.mask]
-    mean, sd = values.mean(0), values.std(0).clamp_min(1e-9)
-    truth = None if batch.truth is None else {"Y": (batch.truth["Y"] - mean) / sd}
-    return replace(batch, Y=(batch.Y - mean) / sd * batch.mask[..., None], truth=truth)

@@ -84,6 +84,13 @@ class Rows:
         jacobian = torch.where(self.side == 0, log_slope, torch.zeros_like(log_slope))
         return torch.cat(steps) + jacobian[:, None, :]
 
+    def log_steps_of(self, reading: Reading, index: Tensor) -> Tensor:
+        """Return the same for members `index`, each with its own reading. Shape `h x n`."""
+        z, log_slope = reading.read(self.support.y)
+        effects = None if self.effects is None else self.effects[index]
+        told = self._tell(index, self._prior(self.members[index], effects), z, log_slope)
+        return told.log_steps + torch.where(self.side == 0, log_slope, torch.zeros_like(log_slope))
+
     def bank(self, reading: Reading, index: Tensor) -> Bank:
         """Condition members `index` on the measurements, each with its own reading. Shape `h` both."""
         members = self.members[index]

@@ -1,8 +1,10 @@
-"""Putting a history's outcomes on the standardized axis that its features will stand on."""
+"""Putting outcomes of a history, and of simulated tasks, on the standardized axis that learners work with."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+from torch import Tensor
 
 from discovery.errors import ConfigurationError, InputError
 from discovery.meta.scale import OutcomeScale
@@ -34,3 +36,18 @@ def standardize(batch: TaskBatch, scale: OutcomeScale) -> TaskBatch:
     z, log_slope = scale.own_reading(batch.Y.device).read(batch.Y.reshape(-1))
     Yvar = None if batch.Yvar is None else batch.Yvar * (2 * log_slope[0].clamp_min(-300)).exp().reshape(batch.Y.shape)
     return replace(batch, Y=z[0].reshape(batch.Y.shape) * real, Yvar=Yvar)
+
+
+def own_units(
+    batch: TaskBatch, mean: Tensor | None = None, sd: Tensor | None = None
+) -> tuple[TaskBatch, Tensor, Tensor]:
+    """Standardize simulated tasks, and the truth with them, by a mean and a spread; by their own, pooled, without.
+
+    Returns:
+        The batch, and the mean and spread, shape `m` each.
+    """
+    values = batch.Y[batch.mask]
+    mean = values.mean(0) if mean is None else mean
+    sd = values.std(0).clamp_min(1e-9) if sd is None else sd
+    truth = None if batch.truth is None else {"Y": (batch.truth["Y"] - mean) / sd}
+    return replace(batch, Y=(batch.Y - mean) / sd * batch.mask[..., None], truth=truth), mean, sd
