@@ -30,8 +30,8 @@ candidates: {table}
 experience:
   history:
 {history}
-acquisition: {{name: log_ei, batch_size: 5}}
-budget: {{experiments: 100, initial: 10}}
+acquisition: {{name: log_ei, batch_size: 10}}
+budget: {{experiments: 60, initial: 10}}
 experiment: {{type: table, path: {table}}}
 review: {{mode: auto}}
 seed: 0

@@ -141,13 +141,14 @@ def run(further=(), n_truths=N_TRUTHS, methods=METHODS):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("further", "factor"), [((), 1.0), (FURTHER, 0.5)], ids=["three", "five"])
-def test_information_identifies_the_mechanism_with_fewer_experiments(further, factor):
-    """The experiments that inform most need fewer than those that improve most, or random ones; of five, half."""
+@pytest.mark.parametrize("further", [(), FURTHER], ids=["three", "five"])
+def test_information_identifies_the_mechanism_with_fewer_experiments(further):
+    """The experiments that inform most need half as many as those that improve most, and fewer than random."""
     needed, missed = run(further)
     for method, counts in needed.items():
         n_never = sum(count > N_EXPERIMENTS for count in counts)
         print(f"{method}: median {np.median(counts):g}, mean {np.mean(counts):.1f}, never {n_never}; "
               f"best outcome missed by {np.mean(missed[method]):.1f}; {counts}")  # fmt: skip
-    others = min(np.median(needed["log_ei"]), np.median(needed["random"]))
-    assert np.median(needed["information"]) <= factor * others and np.median(needed["information"]) < others
+    informed = np.median(needed["information"])
+    assert informed <= 0.5 * np.median(needed["log_ei"])
+    assert informed <= 0.75 * np.median(needed["random"])

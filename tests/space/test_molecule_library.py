@@ -75,3 +75,15 @@ def test_memory_does_not_grow_without_bound(monkeypatch):
     for start in range(0, 12, 4):
         assert [m.smiles for m in library.read_molecules(CHAINS[start : start + 4])] == CHAINS[start : start + 4]
         assert len(library._memory) <= 10
+
+
+def test_many_molecules_are_read_by_several_processes_alike(monkeypatch):
+    """What another process reads is what this one would have read, faults included."""
+    texts = ["CCO", "no molecule", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "OCC", "  CCN "]
+    here = {text: library.read_molecule(text) for text in texts}
+    monkeypatch.setattr(library, "WORTH_A_PROCESS", 2)
+    monkeypatch.setattr(library.os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr(library, "read_molecule", lambda text: here[text] if text in texts[::3] else None)
+    there = library._read(texts)  # this process reads a third of them, and cannot read the others
+    assert list(there) == texts and there["no molecule"] is None
+    assert all(same(there[text], here[text]) for text in texts if here[text] is not None)
