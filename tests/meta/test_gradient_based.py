@@ -1,13 +1,19 @@
 """Learning by gradients: derivatives against plain loops and finite differences, last layers against closed forms."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch.func import grad, vmap
 
 from discovery.meta import gradient_based as gb
+from discovery.meta.learner import Setting, Support
 from discovery.meta.network_family import Context, NetworkFamily, dense
 from discovery.meta.network_training import read_all, tell_all
+from discovery.meta.scale import OutcomeScale
 from discovery.seeds import torch_generator
+from discovery.tasks.history import HistoryDistribution
 
 NETWORKS = {
     "maml": gb.MamlNetwork(),
@@ -191,3 +197,41 @@ def test_a_batch_is_a_stack_of_singles(network):
             told = network.tell(one, network.read(one, Context(*(v[t].float() for v in batch))), batch.X[t].float())
             torch.testing.assert_close(mean[f, t], told.mean.double(), rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(features[f, t], told.features.double(), rtol=1e-4, atol=1e-5)
+
+
+LEARNERS = {"maml": gb.Maml, "fomaml": gb.Fomaml, "reptile": gb.Reptile, "meta_sgd": gb.MetaSgd, "anil": gb.Anil}
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+@pytest.mark.parametrize("n", [0, 12])
+def test_hits_are_ranked_before_the_others(name, n, space, surface, related, trained_once):
+    """The probability of passing a threshold, by the adapted bank, is higher for hits of a task never seen."""
+    learner = trained_once(LEARNERS[name], space, related)
+    X = space.sample(200, np.random.default_rng(0))
+    y = surface(X, shift=0.06)
+    threshold = float(np.quantile(y, 0.8))
+    rows = np.random.default_rng(1).choice(200, n, replace=False)
+    adapted = learner.adapt(Support.of(X[rows], y[rows], None, "cpu"))
+    posterior = adapted.model.posterior(torch.as_tensor(X)[None, None])
+    mean, sd = posterior.mean[0, :, :, 0], posterior.variance[0, :, :, 0].sqrt()
+    weight = torch.softmax(adapted.log_prior + adapted.log_evidence, dim=0)
+    hit = (weight @ torch.special.ndtr((mean - threshold) / sd)).numpy()
+    others = np.setdiff1d(np.arange(200), rows)
+    is_hit = y[others] > threshold
+    area = (hit[others][is_hit][:, None] > hit[others][~is_hit][None, :]).mean()
+    assert area > (0.8 if n == 0 else 0.95)
+
+
+@pytest.fixture(scope="module")
+def trained_once():
+    """Train a learner briefly, once for all tests."""
+    known = {}
+
+    def train(learner, space, related):
+        if learner not in known:
+            brief = type(learner.__name__, (learner,), {"recipe": replace(learner.recipe, steps=20)})
+            setting = Setting("history", space, OutcomeScale(50.0, 25.0, "range"))
+            known[learner] = brief.load(brief.meta_train(HistoryDistribution(tuple(related)), setting))
+        return known[learner]
+
+    return train
