@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from discovery.errors import ConfigurationError
+from discovery.families import LEARNERS, Entry
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -32,19 +33,6 @@ GROUPS = {
 """Entry point groups by which a plug-in adds to the tables."""
 PLUGGED = "plugin:"
 """What `descriptors` of a campaign file begin with where a plug-in computes them, not a file."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One choice of a table.
-
-    Attributes:
-        target: Where it is, as `module:attribute`; empty where the name alone is enough.
-        description: One line for people.
-    """
-
-    target: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -66,27 +54,6 @@ class SimulatorCard:
     source: str
 
 
-LEARNERS = {
-    "meta_gp": Entry(
-        "discovery.meta.meta_gp:MetaGP", "Bank of exact Gaussian processes whose whole prior is meta-learned."
-    ),
-    "molecule_gp": Entry(
-        "discovery.meta.molecules:MoleculeGP",
-        "The same for molecules: fragments compared, sources trusted by nearness.",
-    ),
-    "maml": Entry("discovery.meta.gradient_based:Maml", "Network a few gradient steps away from every task."),
-    "fomaml": Entry("discovery.meta.gradient_based:Fomaml", "The same, blind to how the steps bend: cheaper."),
-    "reptile": Entry("discovery.meta.gradient_based:Reptile", "Network that follows where the steps of tasks lead."),
-    "anil": Entry("discovery.meta.gradient_based:Anil", "Network whose last layer alone adapts, in closed form."),
-    "meta_sgd": Entry("discovery.meta.gradient_based:MetaSgd", "Gradient steps whose sizes are learned too."),
-    "deep_kernel": Entry(
-        "discovery.meta.deep_kernel:DeepKernelGP", "Gaussian processes on features that networks learn from many tasks."
-    ),
-    "in_context": Entry(
-        "discovery.meta.in_context:InContext",
-        "Transformer that reads measurements as its context; trained once, shipped.",
-    ),
-}
 ACQUISITIONS = {
     "log_ei": Entry("", "Logarithm of the expected improvement; exact for the belief's mixture."),
     "qlog_ei": Entry("", "Logarithm of the expected improvement of a batch chosen jointly."),

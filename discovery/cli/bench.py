@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from discovery.cli.bench_meta import MetaChoice, check_meta
 from discovery.cli.options import (
     METHODS_HELP,
     Device,
@@ -22,6 +23,7 @@ from discovery.cli.options import (
     words,
 )
 from discovery.cli.output import answer, note, progress_bar
+from discovery.evaluation.bench.meta.frame import CHECKS
 from discovery.evaluation.method_table import METHODS, PREDICTORS, named
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class BenchName(StrEnum):
     FEW_SHOT = "few-shot"
     CALIBRATION = "calibration"
     HARM = "harm"
+    META = "meta"
+
+
+CheckName = StrEnum("CheckName", {name.upper().replace("-", "_"): name for name in CHECKS})  # type: ignore[misc]
+"""A check of `bench meta`."""
 
 
 class SuiteName(StrEnum):
@@ -58,7 +65,9 @@ class LeaveOutName(StrEnum):
     TASK = "task"
 
 
-WhatArgument = Annotated[BenchName, typer.Argument(metavar="WHAT", help="campaigns, few-shot, calibration or harm.")]
+WhatArgument = Annotated[
+    BenchName, typer.Argument(metavar="WHAT", help="campaigns, few-shot, calibration, harm or meta.")
+]
 SuiteOption = Annotated[SuiteName, typer.Option("--suite", help="small: minutes; full: every family, hours.")]
 FamiliesOption = Annotated[
     str | None, typer.Option("--families", metavar="NAMES", help="Families, with commas between.")
@@ -83,8 +92,13 @@ ReferenceOption = Annotated[
 ]
 KeepFlag = Annotated[bool, typer.Option("--keep", help="Keep finished runs though the code has changed since.")]
 RunsFile = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Parquet file of all runs; what is in it is not rerun.")
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Parquet file of all runs, what is in it is not rerun; of meta, JSON."),
 ]
+CheckOption = Annotated[
+    CheckName | None, typer.Option("--check", help="Of meta: what the families of meta-learning are held to.")
+]
+QuickFlag = Annotated[bool, typer.Option("--quick", help="Of meta: a small version that proves nothing, in seconds.")]
 ReportFile = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a report with plots.")]
 
 
@@ -104,6 +118,8 @@ def bench(
     engine: EngineOption = EngineName.PROCESSES,
     device: DeviceOption = Device.AUTO,
     keep: KeepFlag = False,
+    check: CheckOption = None,
+    quick: QuickFlag = False,
     out: RunsFile = None,
     report: ReportFile = None,
     as_json: JsonFlag = False,
@@ -112,7 +128,13 @@ def bench(
     """Compare methods over families of measured campaigns.
 
     A task's own group is never in its history. Runs are kept as they finish; the same command goes on after a stop.
+    Meta holds the families of meta-learning to one check: --check, --methods (learners), --seeds, --quick, --out.
     """
+    if what == BenchName.META:
+        check_meta(check, MetaChoice(methods, seeds, quick, device), out, as_json=as_json, verbose=verbose)
+        return
+    if check is not None or quick:
+        raise typer.BadParameter(f"is for `bench meta`; got {what}.", param_hint="--check" if check else "--quick")
     known = METHODS if what in (BenchName.CAMPAIGNS, BenchName.HARM) else PREDICTORS
     chosen = tuple(method_names(methods, known)) if methods else None
     named = tuple(words(families, "--families")) if families else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from discovery.cli.options import JsonFlag
 from discovery.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from discovery.registry import Entry
 
 app = typer.Typer(help="The installed simulators.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,11 +20,16 @@ def meta_learners(as_json: JsonFlag = False) -> None:
     """List the algorithms that learn from experience."""
     from discovery.registry import table
 
+    found = table("learner")
     if as_json:
-        print_json([{"name": name, "description": entry.description} for name, entry in table("learner").items()])
+        print_json([{"name": name} | _told(entry) for name, entry in found.items()])
         return
-    rows = [(name, entry.description) for name, entry in table("learner").items()]
-    print_table("Meta-learners", ("name", "what it is"), rows, n_text=2)
+    rows = [(name, entry.family, entry.output, entry.use or entry.description) for name, entry in found.items()]
+    print_table("Meta-learners", ("name", "family", "output", "for"), rows, n_text=4)
+
+
+def _told(entry: Entry) -> dict[str, str]:
+    return {key: value for key, value in asdict(entry).items() if key != "target"}
 
 
 @app.command("list")

@@ -1,5 +1,7 @@
 """`bench`: tables, JSON, a file that grows, and sentences for what is wrong."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -58,6 +60,10 @@ def test_starts_and_histories_may_be_chosen(cli, folder):
         (("few-shot", *RANDOM), 2, "random"),
         (("campaigns", *RANDOM, "--reference", "belief"), 1, "reference"),
         (("guess",), 2, "guess"),
+        (("meta",), 2, "throughput: tasks per second"),
+        (("meta", "--check", "guess"), 2, "guess"),
+        (("meta", "--check", "throughput", "--methods", "nobody"), 1, "nobody"),
+        (("campaigns", "--check", "throughput"), 2, "bench meta"),
     ],
     ids=lambda value: str(value[:3]) if isinstance(value, tuple) else None,
 )
@@ -66,3 +72,13 @@ def test_faults_are_one_sentence(cli, words, code, said):
     answer = cli("bench", *words)
     assert answer.code == code and said in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_a_check_of_families_is_a_table_and_a_file(cli, folder):
+    """`bench meta` prints its table and writes the same as JSON, with the keys that the check promises."""
+    out = folder / "found" / "throughput.json"
+    answer = cli("bench", "meta", "--check", "throughput", "--quick", "--out", out)
+    assert answer.code == 0 and "task loop" in answer.out and str(out) in answer.err
+    assert set(json.loads(out.read_text())["ratio_to_task_loop"]) == {"maml", "fomaml", "anil"}
+    told = cli("bench", "meta", "--check", "throughput", "--quick", "--json").json
+    assert told["check"] == "throughput" and {row["method"] for row in told["rows"]} >= {"task loop", "maml"}

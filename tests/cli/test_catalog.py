@@ -23,6 +23,8 @@ def test_an_unknown_simulator_is_named(cli, folder):
 
 
 def test_every_learner_is_listed(cli, folder):
-    """Each learner of the registry is listed with a line about it."""
-    assert {row["name"] for row in cli("meta-learners", "--json").json} == set(LEARNERS)
+    """Each learner of the registry is listed with its family, what it makes of measurements, and what it is for."""
+    rows = cli("meta-learners", "--json").json
+    assert {row["name"] for row in rows} == set(LEARNERS)
+    assert all(row["family"] and row["output"] and row["use"] and row["description"] for row in rows)
     assert all(name in cli("meta-learners").out for name in LEARNERS)
