@@ -10,7 +10,6 @@ from torch.func import grad, vmap
 from discovery.meta import gradient_based as gb
 from discovery.meta.learner import Setting, Support
 from discovery.meta.network_family import Context, NetworkFamily, dense
-from discovery.meta.network_training import read_all, tell_all
 from discovery.meta.scale import OutcomeScale
 from discovery.seeds import torch_generator
 from discovery.tasks.history import HistoryDistribution
@@ -189,14 +188,14 @@ def test_a_batch_is_a_stack_of_singles(network):
     """Tasks and networks read side by side know nothing of each other."""
     each = [network.initial(D, torch_generator(seed, "w")) for seed in range(2)]
     weights = {name: torch.stack([one[name] for one in each]) for name in each[0]}
-    batch = tasks(S)
-    state = read_all(network, weights, batch.X, batch.z, batch.mask)
-    mean, features = tell_all(network, weights, state, batch.X)
+    batch = Context(*(v.float() for v in tasks(S)))
+    state = vmap(vmap(network.read, in_dims=(None, 0)), in_dims=(0, None))(weights, batch)
+    told = vmap(vmap(network.tell, in_dims=(None, 0, 0)), in_dims=(0, 0, None))(weights, state, batch.X)
     for f, one in enumerate(each):
         for t in range(T):
-            told = network.tell(one, network.read(one, Context(*(v[t].float() for v in batch))), batch.X[t].float())
-            torch.testing.assert_close(mean[f, t], told.mean.double(), rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(features[f, t], told.features.double(), rtol=1e-4, atol=1e-5)
+            alone = network.tell(one, network.read(one, of_task(batch, t)), batch.X[t])
+            torch.testing.assert_close(told.mean[f, t], alone.mean, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(told.features[f, t], alone.features, rtol=1e-4, atol=1e-5)
 
 
 LEARNERS = {"maml": gb.Maml, "fomaml": gb.Fomaml, "reptile": gb.Reptile, "meta_sgd": gb.MetaSgd, "anil": gb.Anil}
