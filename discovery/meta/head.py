@@ -119,13 +119,14 @@ def nlpd(
     prior = p["offset"][:, None, None] + p["slope"][:, None, None] * mean
     noise = p["log_noise"].exp().square()[:, None, None]
     inside = K * known[:, :, None] * known[:, None, :]
-    diagonal = (noise + JITTER) * known + (1 - known)
+    own = torch.diagonal(K, dim1=-2, dim2=-1)
+    diagonal = (noise + JITTER * (1 + own)) * known + (1 - known)
     factor = torch.linalg.cholesky(inside + torch.diag_embed(diagonal))
     cross = K * known[:, :, None]  # f x t x support x rows
     half = torch.linalg.solve_triangular(factor, cross, upper=False)
     residual = torch.linalg.solve_triangular(factor, ((z - prior) * known)[..., None], upper=False)
     expected = prior + (half * residual).sum(-2)
-    variance = torch.diagonal(K, dim1=-2, dim2=-1) - half.square().sum(-2)
+    variance = own - half.square().sum(-2)
     variance = variance.clamp_min(1e-8) + noise
     density = -0.5 * ((z - expected).square() / variance + variance.log() + math.log(2 * math.pi))
     return -(density * asked).sum(-1) / asked.sum(-1).clamp_min(1), expected, variance

@@ -18,6 +18,7 @@ from torch import Tensor
 
 Parameters = dict[str, Tensor]
 """Weights by name; float32."""
+FARTHEST = 20.0  # standardized units: nothing is said to lie farther out
 State = dict[str, Tensor]
 """What a family keeps of a support, by name."""
 
@@ -100,6 +101,12 @@ class NetworkFamily(ABC):
     def directions(self, parameters: Parameters, gradients: Parameters) -> Parameters:
         """Turn gradients of all networks, leading dimension `f`, into what the optimizer follows."""
         return gradients
+
+
+def bounded(told: Told) -> Told:
+    """Keep what a family says within `FARTHEST`: gradient steps on few rows can lead anywhere."""
+    mean, features = (torch.nan_to_num(value, 0.0, 1e6, -1e6) for value in told)
+    return Told(*(value / (1 + (value / FARTHEST).square()).sqrt() for value in (mean, features)))
 
 
 def dense(names: str, sizes: list[int], generator: torch.Generator, last_gain: float = 1.0) -> Parameters:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from discovery.meta.features import SourceFeatures
-from discovery.meta.network_family import NetworkFamily, Parameters, State
+from discovery.meta.network_family import NetworkFamily, Parameters, State, bounded
 from discovery.tasks.lift import Lift
 
 
@@ -48,7 +48,7 @@ class NetworkColumns(SourceFeatures):
         """Evaluate all columns. Shape `* x d` to `* x p (1 + k)`; differentiable in X."""
         rows = X.reshape(-1, X.shape[-1])
         rows = (rows if self.lift is None else self.lift(rows)).float()
-        told = vmap(self.family.tell, in_dims=(0, 0, None))(self.weights, self.states, rows)
+        told = bounded(vmap(self.family.tell, in_dims=(0, 0, None))(self.weights, self.states, rows))
         columns = torch.cat([told.mean[..., None], told.features], dim=-1)  # p x N x (1 + k)
         return columns.movedim(0, -2).reshape(*X.shape[:-1], self.n_features).to(X.dtype)
 

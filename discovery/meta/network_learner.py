@@ -25,8 +25,9 @@ from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.network_family import NetworkFamily, Parameters, State
 from discovery.meta.network_features import NetworkColumns, lift_from, lift_tensors
+from discovery.meta.network_heads import read_all
 from discovery.meta.network_members import ToldMembers, blocks_of, content_key, first
-from discovery.meta.network_training import Recipe, Schooling, read_all, train
+from discovery.meta.network_training import Recipe, Schooling, train
 from discovery.meta.reading import Reading
 from discovery.meta.scale import OutcomeScale, outcome_scale
 from discovery.meta.standardizing import standardize

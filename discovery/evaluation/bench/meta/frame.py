@@ -12,11 +12,6 @@ from discovery.errors import ConfigurationError
 CHECKS = {
     "throughput": ("throughput:run", "tasks per second against a plain loop over tasks"),
     "sinusoid": ("sinusoid:run", "sinusoid regression from 5 and 10 points, squared error"),
-    "few-shot": ("few_shot:run", "hits among molecules of new ChEMBL targets, gain in average precision"),
-    "memory": ("memory:run", "memory, attention and Gaussian processes at 0 to 30 points"),
-    "policy": ("policy:run", "learned acquisition against LogEI and random on simulated campaigns"),
-    "unsupervised": ("unsupervised:run", "pseudo-tasks against no training and real tasks"),
-    "hierarchical": ("hierarchical:run", "several priors against one on a mixed history"),
     "calibration": ("calibration:run", "density and coverage of every family on held-out simulated tasks"),
 }
 """Module and function within this package, and what is checked, by name."""

@@ -99,8 +99,8 @@ def _expected(learner: Learner, support: Support, X: Tensor) -> Tensor:
 
 
 def _test(n_tasks: int, n_shots: int) -> tuple[Context, Context]:
-    """Draw the test tasks: the same for every method."""
-    return draw(n_tasks, n_shots, N_QUERY, torch_generator(0, "sinusoid test", n_shots))
+    """Draw the test tasks: the same for every method, and none that a setting was chosen on."""
+    return draw(n_tasks, n_shots, N_QUERY, torch_generator(0, "sinusoid reported", n_shots))
 
 
 def _pairs(support: Context, query: Context) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:

@@ -1,0 +1,106 @@
+"""Density and coverage of every family on held-out simulated tasks: is what it says of its own certainty true?
+
+Every learner is trained on a simulator bound to one small mixed space, then reads 3 to 20 rows of tasks that it has
+never seen and predicts others. Outcomes stand in units of the simulator's own spread, so that densities can be
+compared. What training and adapting cost stands beside.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from discovery import metrics, registry
+from discovery.belief.belief import Belief, Hypothesis
+from discovery.campaign import CampaignSpec
+from discovery.evaluation.bench.meta.frame import CheckOptions, CheckResult
+from discovery.meta.learner import Setting, Support
+from discovery.meta.scale import OutcomeScale
+from discovery.meta.standardizing import own_units
+from discovery.seeds import torch_generator
+from discovery.space import SearchSpace
+
+if TYPE_CHECKING:
+    from discovery.tasks.task import TaskBatch
+
+SIMULATOR = "gp_prior"
+SPEC = {
+    "name": "calibration",
+    "parameters": [
+        {"name": "catalyst", "type": "categorical", "values": ["A", "B", "C"]},
+        {"name": "temperature", "type": "continuous", "bounds": [20, 100]},
+        {"name": "time", "type": "continuous", "bounds": [1, 60]},
+    ],
+    "objectives": [{"name": "yield", "goal": "maximize"}],
+}
+SUPPORTS = (3, 5, 10, 20)
+N_TASKS, N_QUERIES = 32, 30  # held-out tasks per seed, and rows of each that are predicted
+OTHERS = ("molecule_gp", "deep_kernel")  # molecules, and histories only
+
+
+def run(options: CheckOptions) -> CheckResult:
+    """Train and judge every learner that simulated tasks can train."""
+    space = SearchSpace.from_spec(CampaignSpec.from_mapping(SPEC))
+    names = options.learners or tuple(name for name in registry.LEARNERS if name not in OTHERS)
+    supports, n_tasks = (SUPPORTS[1:2], 3) if options.is_quick else (SUPPORTS, N_TASKS)
+    rows: list[dict[str, Any]] = []
+    for position, name in enumerate(names):
+        if options.report is not None:
+            options.report(name, position, len(names))
+        found: dict[int, list[tuple[float, float, float]]] = {n: [] for n in supports}
+        trained = []
+        for seed in range(1 if options.is_quick else options.seeds):
+            begun = time.perf_counter()
+            hypothesis = _trained(name, space, seed, options.device)
+            trained.append(time.perf_counter() - begun)
+            for n in supports:
+                found[n] += _judged(hypothesis, _held_out(space, n_tasks, n, seed), n)
+        rows += [
+            {
+                "learner": name,
+                "support": n,
+                "nlpd": float(np.mean([one[0] for one in found[n]])),
+                "coverage90": float(np.mean([one[1] for one in found[n]])),
+                "adapt_ms": 1000 * float(np.median([one[2] for one in found[n]])),
+                "train_s": float(np.median(trained)),
+            }
+            for n in supports
+        ]
+    note = (
+        f"Simulator {SIMULATOR}, {n_tasks} held-out tasks and {N_QUERIES} rows of each per seed; units of its spread."
+    )
+    return CheckResult("calibration", tuple(rows), {"simulator": SIMULATOR}, (note,))
+
+
+def _trained(name: str, space: SearchSpace, seed: int, device: str) -> Hypothesis:
+    distribution = registry.simulator(SIMULATOR).bind(space)
+    setting = Setting(f"simulator:{SIMULATOR}", space, OutcomeScale(0.0, 1.0, "range"), seed, device)
+    family = registry.load("learner", name)
+    checkpoint = family.meta_train(distribution, setting)
+    return Hypothesis(setting.hypothesis, 1.0, family.load(checkpoint, device), checkpoint.checkpoint_id)
+
+
+def _held_out(space: SearchSpace, n_tasks: int, n: int, seed: int) -> TaskBatch:
+    """Draw tasks that no training drew, standardized as training standardizes them."""
+    simulator = registry.simulator(SIMULATOR).bind(space)
+    _, mean, sd = own_units(simulator.sample(256, 50, torch_generator(0, "units")))
+    drawn = simulator.sample(n_tasks, n + N_QUERIES, torch_generator(seed, "held out", str(n)))
+    return own_units(drawn, mean, sd)[0]
+
+
+def _judged(hypothesis: Hypothesis, batch: TaskBatch, n: int) -> list[tuple[float, float, float]]:
+    """Return negative log density, coverage and seconds of adaptation on every task."""
+    found = []
+    for X, Y in zip(batch.X, batch.Y[..., 0], strict=True):
+        begun = time.perf_counter()
+        belief = Belief.adapt([hypothesis], Support(X[:n], Y[:n]))
+        seconds = time.perf_counter() - begun
+        with torch.no_grad():
+            mean, sd, weight = belief.marginals(X[n:])
+        logs = weight.log().expand(len(mean), -1).numpy()
+        told = (Y[n:].numpy(), logs, mean.numpy(), sd.numpy())
+        found.append((metrics.nlpd(*told), metrics.coverage(metrics.pit(*told)), seconds))
+    return found
