@@ -60,7 +60,14 @@ def _check_elsewhere(spec: CampaignSpec) -> None:
 
 
 def _check_simulated(spec: CampaignSpec) -> None:
-    """Check that outcomes of simulators stand for outcomes of the campaign, in a dry run for each of them."""
+    """Check that simulators are there, and their outcomes stand for the campaign's, in a dry run for each of them."""
+    installed = registry.simulator_names()
+    used = {f"experience.simulators[{i}].name": ref.name for i, ref in enumerate(spec.experience.simulators)}
+    if isinstance(spec.experiment, SimulatorExperiment):
+        used["experiment.name"] = spec.experiment.name
+    for key, name in used.items():
+        if name not in installed:
+            raise fault(key, f"must be an installed simulator; got {name!r}", nearest(name, installed))
     for i, ref in enumerate(spec.experience.simulators):
         for name in ref.outcomes or ():
             if name not in spec.believed:

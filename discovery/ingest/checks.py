@@ -17,7 +17,7 @@ import pandas as pd
 
 from discovery.errors import InputError
 from discovery.ingest.controls import find_controls, read_controls
-from discovery.ingest.failures import find_failures, read_failures
+from discovery.ingest.failures import find_failures, misspelled, read_failures
 from discovery.ingest.records import CheckedRows, RejectedRow
 from discovery.space.cells import CellFault, faults_where, is_blank, read_numbers
 from discovery.space.censored import REPORTED, SUFFIX, ReadOutcomes, read_outcome
@@ -54,6 +54,7 @@ def check_rows(raw: RawRows, spec: CampaignSpec, space: SearchSpace) -> CheckedR
     pending = _is_pending(raw.frame[spec.outcome_names], is_any=len(spec.believed) == 1) & ~is_control
     has_failed = find_failures(raw.frame) & ~is_control
     failures, wrong_failures = read_failures(raw.frame[has_failed], spec, space)
+    wrong_failures += misspelled(raw.frame[pending & ~has_failed])
     rows = raw.frame[~pending & ~is_control & ~has_failed]
     sem_names = [f"{name}_sem" for name in spec.outcome_names if f"{name}_sem" in rows]
     read = {name: _read_outcome(rows, name, spec) for name in spec.outcome_names}

@@ -1,12 +1,13 @@
 """Rows that say that an experiment gave no result: `failed` and to be tried again, or `infeasible` for good.
 
-A row does so by its cell `status`, with the outcomes blank; any other word there means nothing. Next in the tour:
-`discovery.session.failures`.
+A row does so by its cell `status`, with the outcomes blank. A word that is nearly one of the two is refused; any other
+means nothing. Next in the tour: `discovery.session.failures`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 STATUS = "status"
 """The column that says so."""
 FAILED, INFEASIBLE = "failed", "infeasible"
+FEASIBLE, NEARLY = "feasible", 0.75  # the opposite of one, however alike; how alike a word is that was meant
 REASONS = ("reason", "note", "error")
 """Columns that say why; the first that holds something counts."""
 
@@ -30,6 +32,23 @@ def find_failures(frame: pd.DataFrame) -> np.ndarray:
     if STATUS not in frame:
         return np.zeros(len(frame), dtype=bool)
     return frame[STATUS].map(_word).isin((FAILED, INFEASIBLE)).to_numpy(dtype=bool)
+
+
+def misspelled(rows: pd.DataFrame) -> list[RejectedRow]:
+    """Name the cells of `status` that were meant to say that an experiment gave no result, and do not quite.
+
+    Args:
+        rows: Rows without an outcome; the index holds their numbers.
+    """
+    if STATUS not in rows:
+        return []
+    wrong = []
+    for number, cell in rows[STATUS].items():
+        meant = difflib.get_close_matches(_word(cell), (FAILED, INFEASIBLE), n=1, cutoff=NEARLY)
+        if meant and _word(cell) not in (FAILED, INFEASIBLE, FEASIBLE):
+            reason = f"must be {FAILED} or {INFEASIBLE} where there is no result; did you mean {meant[0]!r}?"
+            wrong.append(RejectedRow(cast(int, number), STATUS, _text(cell), reason))
+    return wrong
 
 
 def read_failures(

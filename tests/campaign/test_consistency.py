@@ -58,6 +58,14 @@ def held(**values):
         ({"hypotheses": [{"name": "no_transfer", "weight": -1}]}, "must be above 0"),
         ({"hypotheses": [{"name": "no_transfer"}] * 2}, "'no_transfer' twice"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "history"}]}, "history needs experience.history"),
+        (
+            {"experience": {"simulators": [{"name": "gp_priors"}]}},
+            r"must be an installed simulator; got 'gp_priors'\. Did you mean 'gp_prior'",
+        ),
+        (
+            {"experiment": {"type": "simulator", "name": "kinetics"}},
+            "experiment.name must be an installed simulator; got 'kinetics'",
+        ),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "simulator:x"}]}, "must be a simulator of experience"),
         ({"hypotheses": []}, "at least 1"),
         ({"experiment": {"type": "table", "path": "t.csv"}}, "must come with candidates.*candidates: t.csv"),

@@ -22,7 +22,7 @@ def test_every_target_has_a_campaign(target, tmp_path):
     paths = [spec.resolve(path) for path in (spec.candidates, *spec.experience.history)]
     assert sorted(path.stem for path in paths) == targets() and paths[0].stem == target
     assert all(path.is_file() for path in paths)
-    assert spec.budget.experiments == 100 and spec.acquisition.batch_size == 5
+    assert spec.budget.experiments == 60 and spec.acquisition.batch_size == 10
 
 
 def test_candidates_of_a_campaign_are_molecules():

@@ -91,6 +91,22 @@ def test_a_row_that_is_not_measured_yet_waits(blank):
     assert (checked.n_pending, checked.rejected, checked.row_numbers) == (1, (), (2,))
 
 
+@pytest.mark.parametrize(("word", "meant"), [("Fail", "failed"), ("infeasable", "infeasible"), ("faield", "failed")])
+def test_a_status_that_is_nearly_a_failure_is_refused(word, meant):
+    """A misspelled failure is named with what was meant; it would wait for a result for ever."""
+    checked = _check({"yield": "", "status": word}, {"status": "done"})
+    (cell,) = checked.rejected
+    assert (cell.row_number, cell.column, cell.value) == (1, "status", word) and meant in cell.reason
+    assert checked.row_numbers == (2,)
+
+
+@pytest.mark.parametrize("word", ["", "running", "feasible", "ok", None])
+def test_other_words_of_status_mean_nothing(word):
+    """What a laboratory notes about an experiment that goes on is its own affair."""
+    checked = _check({"yield": "", "status": word}, {})
+    assert (checked.rejected, checked.n_pending) == ((), 1)
+
+
 @pytest.mark.parametrize("column", ["temperature", "ligand", "yield"])
 def test_a_missing_column_refuses_the_whole_table(column):
     """A table without a parameter or outcome says nothing about the campaign."""

@@ -79,11 +79,11 @@ def test_training_is_repeatable_and_networks_are_judged_one_by_one(name):
 
 @pytest.mark.parametrize("name", ["maml", "meta_sgd", "anil"])
 def test_training_serves_new_sinusoids(name):
-    """A hundred steps of training lower the error after adaptation on sinusoids that training never saw."""
+    """Three hundred steps of training lower the error after adaptation on sinusoids that training never saw."""
     method, (support, query) = sinusoid_networks.METHODS[name], sinusoid._test(100, 10)
     before, after = (
         float(sinusoid_networks.errors(method, sinusoid_networks.train(method, n, range(1)), support, query, 1).mean())
-        for n in (1, 100)
+        for n in (1, 300)
     )
     assert after < 0.85 * before
 
