@@ -111,8 +111,13 @@ GOALS = [
 ]
 
 
+SLOW = {"one", "match", "limit"}
+NAMED = zip(["front", "one", "hits", "match", "limit"], GOALS, strict=True)
+
+
 @pytest.mark.parametrize(
-    ("changes", "target", "measure", "said"), GOALS, ids=["front", "one", "hits", "match", "limit"]
+    ("changes", "target", "measure", "said"),
+    [pytest.param(*goal, id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name, goal in NAMED],
 )
 def test_every_goal_has_a_forecast(make_campaign: Make, table: pd.DataFrame, changes, target, measure, said) -> None:
     """Counted in the goal's own measure, the same again, kept with its sentence, and it begins with what is reached."""

@@ -120,7 +120,14 @@ AIMS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "asked", "said"), AIMS, ids=["hits", "match", "front", "limit"])
+SLOW = {"front", "limit"}
+NAMED = zip(["hits", "match", "front", "limit"], AIMS, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "said"),
+    [pytest.param(*aim, id=name, marks=[pytest.mark.slow] if name in SLOW else []) for name, aim in NAMED],
+)
 def test_every_goal_ends_by_gain_in_its_own_unit(
     make_campaign: Make, table: pd.DataFrame, changes: dict, asked: float, said: str
 ) -> None:
