@@ -27,8 +27,23 @@ class Entry:
     use: str = ""
 
 
+ON_NETWORK = "GP on a network"
+FORMER = {"in_context": "prior_fitted"}
+"""Names that checkpoints of earlier releases have, and what they are now."""
+FROM_HISTORY = ("deep_kernel", "multi_task")
+"""Learners that no simulator can teach."""
+
+
 def _by_gradients(name: str, description: str, use: str) -> Entry:
-    return Entry(f"discovery.meta.gradient_based:{name}", description, "optimization-based", "GP on a network", use)
+    return Entry(f"discovery.meta.gradient_based:{name}", description, "optimization-based", ON_NETWORK, use)
+
+
+def _by_metric(name: str, description: str, use: str) -> Entry:
+    return Entry(f"discovery.meta.metric_based:{name}", description, "metric-based", ON_NETWORK, use)
+
+
+def _by_memory(name: str, description: str, use: str) -> Entry:
+    return Entry(f"discovery.meta.memory_based:{name}", description, "memory-based", ON_NETWORK, use)
 
 
 LEARNERS = {
@@ -53,7 +68,7 @@ LEARNERS = {
         "GP posterior",
         "a dozen related earlier tasks and more",
     ),
-    "in_context": Entry(
+    "prior_fitted": Entry(
         "discovery.meta.in_context:InContext",
         "Transformer that reads measurements as its context; trained once, shipped.",
         "memory-based",
@@ -74,5 +89,38 @@ LEARNERS = {
     ),
     "meta_sgd": _by_gradients(
         "MetaSgd", "MAML that learns the size of every weight's step.", "few steps that have to count"
+    ),
+    "prototypical": _by_metric(
+        "Prototypical",
+        "Asks whether a configuration is nearer to the hits or to the rest.",
+        "hits among candidates, few of each kind",
+    ),
+    "prototypical_mahalanobis": _by_metric(
+        "PrototypicalMahalanobis",
+        "The same with a covariance of each class.",
+        "the same, where the classes differ in width",
+    ),
+    "matching": _by_metric(
+        "Matching", "Outcomes of the nearest measurements, in a learned embedding.", "a metric that people can follow"
+    ),
+    "pacoh": Entry(
+        "discovery.meta.pacoh:Pacoh",
+        "Several priors of a Gaussian process that keep apart, each with a mean and features of its own.",
+        "Bayesian",
+        ON_NETWORK,
+        "few related tasks, where one prior would be too sure",
+    ),
+    "multi_task": Entry(
+        "discovery.meta.multi_task:MultiTask",
+        "One process over earlier tasks and the campaign, with a learned positive covariance between tasks.",
+        "multi-task",
+        "GP posterior",
+        "a few earlier tasks, of which some are more alike than others",
+    ),
+    "neural_process": _by_memory(
+        "NeuralProcess", "Attention over measurements, without a step of adaptation.", "many tasks of irregular shape"
+    ),
+    "recurrent": _by_memory(
+        "Recurrent", "Measurements read in sequence into one state.", "a memory of fixed size; to compare with"
     ),
 }

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from discovery.errors import ConfigurationError
-from discovery.families import LEARNERS, Entry
+from discovery.families import FORMER, LEARNERS, Entry
 
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
@@ -101,12 +101,13 @@ def entry(kind: str, name: str) -> Entry:
 
     Args:
         kind: `learner`, `acquisition`, `adapter` or `descriptors`.
-        name: Name in campaign files.
+        name: Name in campaign files, or in a checkpoint of an earlier release.
 
     Raises:
         ConfigurationError: If the kind or the name is unknown.
     """
     known = table(kind)
+    name = FORMER.get(name, name) if kind == "learner" else name
     if name not in known:
         raise _unknown(kind, name, known)
     return known[name]

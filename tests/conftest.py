@@ -1,5 +1,6 @@
 """What every test shares: one torch thread, no folder of the user's, and a small mixed space with related tasks."""
 
+import signal
 from dataclasses import replace
 
 import hypothesis
@@ -18,6 +19,10 @@ from discovery.settings import set_threads
 from discovery.space import SearchSpace
 from discovery.tasks.history import HistoryDistribution
 from discovery.tasks.task import Task
+
+# A shell that starts tests in the background leaves Ctrl-C ignored, and so would every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What passes once passes again; `pytest --hypothesis-profile default` searches on.
 hypothesis.settings.register_profile("repeatable", derandomize=True)

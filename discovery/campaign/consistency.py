@@ -18,6 +18,7 @@ from discovery.campaign.parts import fault, nearest
 from discovery.campaign.stages import check_stages
 from discovery.campaign.units import check_units
 from discovery.campaign.wants import check_wants
+from discovery.families import FORMER, FROM_HISTORY
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -151,9 +152,14 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
         raise fault("hypotheses", f"must contain {NO_TRANSFER}; got {', '.join(names)}", advice)
     learners = registry.table("learner")
     for i, learner in enumerate(hypothesis.learner for hypothesis in spec.hypotheses):
-        if learner is not None and learner not in learners:
+        if learner is not None and learner not in learners and learner not in FORMER:
             text = f"must be a known meta-learner; got {learner!r}"
             raise fault(f"hypotheses[{i}].learner", text, nearest(learner, learners))
+        if learner in FROM_HISTORY and (names[i].startswith("simulator:") or not spec.experience.history):
+            text = f"must have experience.history to learn from; got {learner} for {names[i]}"
+            raise fault(
+                f"hypotheses[{i}].learner", text, "List earlier tables there, under another name of the hypothesis."
+            )
     simulators = [f"simulator:{ref.name}" for ref in spec.experience.simulators]
     for i, name in enumerate(names):
         if name in ("history", "deep_kernel") and not spec.experience.history:

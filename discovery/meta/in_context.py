@@ -31,7 +31,8 @@ from discovery.meta.scale import DECADES, PER_DECADE, SPREAD, TYPICAL, OutcomeSc
 if TYPE_CHECKING:
     from discovery.tasks.distribution import TaskDistribution
 
-NAME = "in_context"
+NAME = "prior_fitted"
+NAMES = (NAME, "in_context")  # that of earlier releases too
 PRIOR = "in_context"  # file stem in `discovery/meta/prior`
 MOST_READ = 60  # measurements read at once: as many as in training
 GROUP = 16  # prefixes of similar length that are read together
@@ -103,7 +104,7 @@ class InContext:
         Raises:
             CheckpointError: If another family made the checkpoint.
         """
-        if checkpoint.meta.learner != NAME:
+        if checkpoint.meta.learner not in NAMES:
             raise CheckpointError(f"A {NAME} checkpoint is needed; this one was made by {checkpoint.meta.learner}.")
         details = checkpoint.meta.details
         network = InContextNetwork(Sizes(**details["sizes"]))

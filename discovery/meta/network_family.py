@@ -55,12 +55,12 @@ class NetworkFamily(ABC):
     Attributes:
         name: Name in campaign files and checkpoints.
         n_features: Features `k` that it tells; 0 for none.
-        n_particles: Networks that are trained on all tasks together; 0 where each leaves a fold of tasks out.
+        n_particles: Networks of each fold of tasks, next to each other, which `directions` may let act on each other.
     """
 
     name: str = ""
     n_features: int = 8
-    n_particles: int = 0
+    n_particles: int = 1
 
     @abstractmethod
     def initial(self, n_dims: int, generator: torch.Generator) -> Parameters:

@@ -47,6 +47,8 @@ class NetworkColumns(SourceFeatures):
     def __call__(self, X: Tensor) -> Tensor:
         """Evaluate all columns. Shape `* x d` to `* x p (1 + k)`; differentiable in X."""
         rows = X.reshape(-1, X.shape[-1])
+        if not len(rows):  # no code of a family sees a dimension of zero
+            return X.new_zeros(*X.shape[:-1], self.n_features)
         rows = (rows if self.lift is None else self.lift(rows)).float()
         told = bounded(vmap(self.family.tell, in_dims=(0, 0, None))(self.weights, self.states, rows))
         columns = torch.cat([told.mean[..., None], told.features], dim=-1)  # p x N x (1 + k)

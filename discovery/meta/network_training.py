@@ -140,12 +140,12 @@ def _weights(
 def folds(family: NetworkFamily, supply: Supply, generator: torch.Generator) -> Tensor:
     """Say which network may learn from which task. Shape `f x sources`, bool; one source that all see if simulated."""
     t = supply.n_sources
-    if not t or family.n_particles:
-        return torch.ones(max(1, family.n_particles), max(1, t), dtype=torch.bool)
+    if not t:
+        return torch.ones(family.n_particles, 1, dtype=torch.bool)
     n = min(N_FOLDS, t)
     fold = torch.empty(t, dtype=torch.long)
     fold[torch.randperm(t, generator=generator)] = torch.arange(t) % n
-    return fold[None, :] != torch.arange(n)[:, None]
+    return fold[None, :] != torch.arange(n).repeat_interleave(family.n_particles)[:, None]
 
 
 def _width(supply: Supply, generator: torch.Generator) -> int:

@@ -131,7 +131,7 @@ def family_of(hypothesis: str, space: SearchSpace, learner: str | None = None) -
             "Remove it from `hypotheses`.",
         )
     plain = "molecule_gp" if is_molecular else "meta_gp"
-    name = {DEEP_KERNEL: "deep_kernel", PRETRAINED: "in_context"}.get(hypothesis, plain)
+    name = {DEEP_KERNEL: "deep_kernel", PRETRAINED: "prior_fitted"}.get(hypothesis, plain)
     family: type[Learner] = registry.load("learner", learner or name)
     return family
 

@@ -59,6 +59,10 @@ def held(**values):
         ({"hypotheses": [{"name": "no_transfer"}] * 2}, "'no_transfer' twice"),
         ({"hypotheses": [{"name": "no_transfer"}, {"name": "history"}]}, "history needs experience.history"),
         (
+            {"hypotheses": [{"name": "no_transfer"}, {"name": "relatives", "learner": "multi_task"}]},
+            r"hypotheses\[1\].learner must have experience.history to learn from; got multi_task for relatives",
+        ),
+        (
             {"experience": {"simulators": [{"name": "gp_priors"}]}},
             r"must be an installed simulator; got 'gp_priors'\. Did you mean 'gp_prior'",
         ),

@@ -17,6 +17,7 @@ from discovery import metrics, registry
 from discovery.belief.belief import Belief, Hypothesis
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.bench.meta.frame import CheckOptions, CheckResult
+from discovery.families import FROM_HISTORY
 from discovery.meta.learner import Setting, Support
 from discovery.meta.scale import OutcomeScale
 from discovery.meta.standardizing import own_units
@@ -38,7 +39,7 @@ SPEC = {
 }
 SUPPORTS = (3, 5, 10, 20)
 N_TASKS, N_QUERIES = 32, 30  # held-out tasks per seed, and rows of each that are predicted
-OTHERS = ("molecule_gp", "deep_kernel")  # molecules, and histories only
+OTHERS = ("molecule_gp", *FROM_HISTORY)  # molecules, and histories only
 
 
 def run(options: CheckOptions) -> CheckResult:
