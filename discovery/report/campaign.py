@@ -131,6 +131,13 @@ class CampaignFrames:
         """Measured outcomes in order, raw units."""
         return self.measured[self.outcome].to_numpy(dtype=float)
 
+    @property
+    def is_bound(self) -> np.ndarray:
+        """Which of the outcomes are bounds (`<5`, `>100`). Shape `n`, bool."""
+        column = f"{self.outcome}_limit"
+        rows = self.measured
+        return rows[column].isin(["<", ">"]).to_numpy() if column in rows else np.zeros(len(rows), dtype=bool)
+
 
 def campaign_headline(frames: CampaignFrames) -> str:
     """Say in a sentence what the campaign has found so far."""

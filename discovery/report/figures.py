@@ -194,12 +194,18 @@ def pit_figure(pit: np.ndarray) -> go.Figure:
     return layout(figure, 300)
 
 
-def progress_figure(outcomes: np.ndarray, goal: metrics.Goal, outcome: str, unit: str) -> go.Figure:
-    """Plot every measurement of a campaign in order, and the best so far."""
+def progress_figure(
+    outcomes: np.ndarray, goal: metrics.Goal, outcome: str, unit: str, is_bound: np.ndarray | None = None
+) -> go.Figure:
+    """Plot every measurement of a campaign in order, bounds as rings, and the best so far."""
     x = np.arange(1, len(outcomes) + 1)
     figure = go.Figure()
     dots = {"color": faded("belief", 0.45), "size": 7}
-    figure.add_scatter(x=x, y=outcomes, mode="markers", marker=dots, name="measured")
+    limit = np.zeros(len(outcomes), dtype=bool) if is_bound is None else is_bound
+    figure.add_scatter(x=x[~limit], y=outcomes[~limit], mode="markers", marker=dots, name="measured")
+    if limit.any():
+        rings = {"color": color("belief"), "size": 8, "symbol": "circle-open"}
+        figure.add_scatter(x=x[limit], y=outcomes[limit], mode="markers", marker=rings, name="a bound (< or >)")
     best = metrics.best_so_far(outcomes, goal)
     bold = {"color": color("belief"), "width": 3, "shape": "hv"}
     figure.add_scatter(x=x, y=best, mode="lines", line=bold, name="best so far")

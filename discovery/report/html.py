@@ -85,7 +85,7 @@ def _campaign_sections(frames: CampaignFrames, prefix: str) -> list[Section]:
     if len(frames.measured):
         grid = stored.conditions_grid(frames)
         if frames.spec.is_plain:
-            figure = figures.progress_figure(frames.outcomes, frames.goal, frames.outcome, frames.unit)
+            figure = figures.progress_figure(frames.outcomes, frames.goal, frames.outcome, frames.unit, frames.is_bound)
             sections.append(Section(f"{prefix}Progress", "", figure, grid))
         else:
             sections += progress_sections(frames, prefix, grid)

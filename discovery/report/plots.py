@@ -22,7 +22,7 @@ BAND = 0.9  # of calibrated forecasters would lie within the band
 
 
 def best_plot(frames: CampaignFrames, forecast: Forecast | None = None) -> str:
-    """Draw every measurement in order, the best so far, the target, and what a forecast expects.
+    """Draw every measurement in order, bounds as rings, the best so far, the target, and what a forecast expects.
 
     Args:
         frames: The campaign, with at least one measurement.
@@ -32,10 +32,14 @@ def best_plot(frames: CampaignFrames, forecast: Forecast | None = None) -> str:
     x = [float(i) for i in range(1, len(y) + 1)]
     blue = color("belief")
     best = metrics.best_so_far(y, frames.goal)
+    is_bound = frames.is_bound
+    numbers = np.array(x)
     series = [
-        Series("measured", x, y.tolist(), blue, "dots", opacity=0.5),
+        Series("measured", numbers[~is_bound].tolist(), y[~is_bound].tolist(), blue, "dots", opacity=0.5),
         Series("best so far", x, best.tolist(), blue, "steps"),
     ]
+    if is_bound.any():
+        series.append(Series("a bound (< or >)", numbers[is_bound].tolist(), y[is_bound].tolist(), blue, "rings"))
     if forecast is not None and forecast.measure == "best":
         series = [*_outlook(forecast), *series]
     target = frames.spec.stop.target

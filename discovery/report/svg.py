@@ -37,7 +37,7 @@ class Series:
         x: Where along the plot, in order.
         y: Values; the upper edge of an area.
         color: Six hex digits after `#`.
-        kind: `line`, `steps` (a value holds until the next), `dots`, `area`, or `whiskers` (upright lines).
+        kind: `line`, `steps` (a value holds until the next), `dots`, `rings`, `area`, or `whiskers` (upright lines).
         low: Lower edge of an area, or lower ends of whiskers.
         is_dashed: Whether a line is dashed.
         opacity: Between 0 and 1.
@@ -47,7 +47,7 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     color: str
-    kind: Literal["line", "steps", "dots", "area", "whiskers"] = "line"
+    kind: Literal["line", "steps", "dots", "rings", "area", "whiskers"] = "line"
     low: Sequence[float] = ()
     is_dashed: bool = False
     opacity: float = 1.0
@@ -217,7 +217,7 @@ class Frame:
     def drawn(self, one: Series, name: str) -> str:
         """Draw a series under the name of its style."""
         points = [self.at(x, y) for x, y in zip(one.x, one.y, strict=True)]
-        if one.kind == "dots":
+        if one.kind in ("dots", "rings"):
             return "".join(f'<circle class="{name}" cx="{x}" cy="{y}" r="3.5"/>' for x, y in points)
         if one.kind == "area":
             back = [self.at(x, y) for x, y in zip(one.x, one.low, strict=True)][::-1]
@@ -246,6 +246,8 @@ def style(light: str, dark: str) -> str:
 def _rule(i: int, one: Series, color: str) -> str:
     if one.kind in ("dots", "area"):
         return f".s{i}{{fill:{color};fill-opacity:{one.opacity:g}}}"
+    if one.kind == "rings":
+        return f".s{i}{{fill:none;stroke:{color};stroke-width:1.5;stroke-opacity:{one.opacity:g}}}"
     dashes = ";stroke-dasharray:5 4" if one.is_dashed else ""
     width = 1.5 if one.is_dashed else 4 if one.kind == "whiskers" else 2.5
     return f".s{i}{{fill:none;stroke:{color};stroke-width:{width};stroke-opacity:{one.opacity:g}{dashes}}}"
@@ -263,7 +265,7 @@ def _legend(series: Sequence[Series]) -> str:
         if not one.name:
             continue
         sign = {
-            "dots": f'<circle class="s{i}" cx="{x + 9}" cy="14" r="3.5"/>',
+            **dict.fromkeys(("dots", "rings"), f'<circle class="s{i}" cx="{x + 9}" cy="14" r="3.5"/>'),
             "area": f'<rect class="s{i}" x="{x + 2}" y="8" width="14" height="12"/>',
         }.get(one.kind, f'<line class="s{i}" x1="{x}" y1="14" x2="{x + 18}" y2="14"/>')
         parts.append(f'{sign}<text x="{x + 23}" y="18">{escape(one.name)}</text>')

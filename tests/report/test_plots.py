@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from discovery.evaluation.forecast import Forecast
+from discovery.report.figures import progress_figure
 from discovery.report.plots import best_plot, coverage_plot, weights_plot
 from discovery.report.svg import BOTTOM, TOP
 
@@ -27,6 +29,27 @@ def test_every_measurement_is_a_dot_and_the_best_never_falls(frames):
     assert len(ElementTree.fromstring(svg).findall(f"./{SVG}g/{SVG}circle")) == 3
     heights = corners(svg, "polyline")[:, 1]
     assert (np.diff(heights) <= 0).all() and heights[0] > heights[-1]
+
+
+def test_bounds_are_rings(frames):
+    """A bound is a ring that the legend names, where the others are dots; without bounds there is no such thing."""
+    limits = [None, "<", None]
+    svg = best_plot(replace(frames, measurements=frames.measurements.assign(yield_limit=limits)))
+    plain, said = best_plot(frames), "a bound (&lt; or &gt;)"
+    assert said in svg and said not in plain
+    drawn, before = (ElementTree.fromstring(one).findall(f"./{SVG}g/{SVG}circle") for one in (svg, plain))
+    assert sorted((c.attrib["cx"], c.attrib["cy"]) for c in drawn) == sorted(
+        (c.attrib["cx"], c.attrib["cy"]) for c in before
+    )
+    assert len({c.attrib["class"] for c in drawn}) == 2 and "fill:none;stroke:" in svg
+
+
+def test_bounds_are_rings_on_the_page_too():
+    """The interactive plot has bounds as a series of their own, and none where there are none."""
+    y, is_bound = np.array([5.0, 40.0, 60.0]), np.array([True, False, False])
+    told = {one.name: list(one.y) for one in progress_figure(y, "maximize", "yield", "%", is_bound).data}
+    assert told["a bound (< or >)"] == [5.0] and told["measured"] == [40.0, 60.0]
+    assert "a bound (< or >)" not in {one.name for one in progress_figure(y, "maximize", "yield", "%").data}
 
 
 def test_a_forecast_goes_on_from_the_last_measurement(frames):
