@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,16 +33,41 @@ def list_models(store: StoreOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command("show")
 def show_model(version: VersionArgument, store: StoreOption = None, as_json: JsonFlag = False) -> None:
-    """Show where a version comes from and its scores."""
-    found = asdict(find_store(None, store).model(version))
+    """Show where a version comes from, its scores and, where it learned that, how alike its tasks are."""
+    opened = find_store(None, store)
+    found = asdict(opened.model(version))
+    likeness = _likeness(opened.path.parent / found["path"], found["learner"])
     if as_json:
-        print_json(found)
+        print_json(found | {"task_correlation": likeness})
         return
     scores = "; ".join(f"{name} {value:.4g}" for name, value in found.pop("scores").items())
-    sources = "\n  ".join(found.pop("task_sources"))
+    tasks = found.pop("task_sources")
+    sources = "\n  ".join(tasks)
     for name, value in {**found, "scores": scores}.items():
         say(f"{name + ':':<14}{value or '-'}")
     say(f"tasks:\n  {sources or '-'}")
+    if likeness is not None and len(tasks) > 1:
+        columns = ("task", *("most alike", "next", "next")[: len(tasks) - 1])
+        print_table("How alike the tasks are: correlation, 0 to 1", columns, _nearest(tasks, likeness), n_text=4)
+
+
+def _likeness(path: Path, learner: str) -> list[list[float]] | None:
+    """Return the learned correlation of the tasks, in their order; None for learners that learn none."""
+    if learner != "multi_task":
+        return None
+    from discovery.meta.checkpoint import load
+    from discovery.meta.multi_task import MultiTask
+
+    return [[round(float(value), 4) for value in row] for row in MultiTask.load(load(path)).task_correlation]
+
+
+def _nearest(tasks: Sequence[str], likeness: list[list[float]]) -> list[tuple[str, ...]]:
+    """Return each task with the three that are most like it."""
+    rows = []
+    for i, task in enumerate(tasks):
+        others = sorted((j for j in range(len(tasks)) if j != i), key=lambda j: -likeness[i][j])
+        rows.append((task, *(f"{tasks[j]} {likeness[i][j]:.2f}" for j in others[:3])))
+    return rows
 
 
 @app.command("promote")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 
 def test_meta_train_takes_what_is_there(cli, file):
     """A second meta-training uses the registered checkpoint again."""
@@ -38,3 +41,23 @@ def test_an_earlier_version_can_be_put_back_to_use(cli, write):
     assert cli("models", "promote", first, "--json").json["status"] == "PROMOTED"
     found = {row["version_id"]: row["status"] for row in cli("models", "list", "--json").json}
     assert found == {first: "PROMOTED", second: "ARCHIVED"}
+
+
+def test_a_multi_task_version_shows_how_alike_its_tasks_are(cli, write, folder):
+    """Each task is printed with those most like it; JSON has all correlations; other learners have none."""
+    rows = pd.read_csv(folder / "table.csv")
+    for i, shift in enumerate((0, 5, -30)):
+        rows.assign(**{"yield": (rows["yield"] + shift * (rows["temperature"] > 60)).clip(0, 100)}).to_csv(
+            folder / f"earlier_{i}.csv", index=False
+        )
+    hypotheses = [{"name": "no_transfer", "weight": 0.5}, {"name": "relatives", "learner": "multi_task", "weight": 0.5}]
+    history = [f"earlier_{i}.csv" for i in range(3)]
+    trained = cli("meta-train", write(hypotheses=hypotheses, experience={"history": history}), "--json").json
+    without, version = (row["checkpoint"] for row in trained)
+    found = np.array(cli("models", "show", version, "--json").json["task_correlation"])
+    assert found.shape == (3, 3) and (found > 0).all() and (found == found.T).all()
+    assert found[0, 1] > found[0, 2]
+    out = cli("models", "show", version).out
+    assert "How alike the tasks are" in out and f"{found[0, 1]:.2f}" in out
+    assert cli("models", "show", without, "--json").json["task_correlation"] is None
+    assert "alike" not in cli("models", "show", without).out
