@@ -63,6 +63,8 @@ def why_not(shelf: ModelShelf, progress: CampaignProgress, observed: Observation
         )
     if has_joined(shelf):
         return f"Campaign {name} has joined the history already."
+    if shelf.spec.hypotheses != "auto" and HISTORY not in {hypothesis.name for hypothesis in shelf.spec.hypotheses}:
+        return f"Campaign {name} has no hypothesis `{HISTORY}`; no other one is refined."
     if shelf.find(HISTORY) is None:
         return f"No history checkpoint of campaign {name} is registered; run `discovery meta-train` first."
     return ""

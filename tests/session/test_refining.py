@@ -96,6 +96,7 @@ def test_campaigns_build_on_each_other(finished: Campaign, make_campaign: Make, 
         ({"budget": {"experiments": 3}}, 3, "has 3 measurements; a task needs at least 5"),
         ({"experience": {"history": ["case_1.csv"]}}, 12, "takes 2 earlier tasks; there are 1"),
         ({"outcomes": [{"name": "yield", "range": [0, 99]}]}, 12, "No history checkpoint"),
+        ({"hypotheses": [{"name": "no_transfer"}]}, 12, "has no hypothesis `history`; no other one is refined"),
     ],
 )
 def test_nothing_to_refine_says_why(make_campaign: Make, table: pd.DataFrame, changes: dict, n: int, why: str) -> None:

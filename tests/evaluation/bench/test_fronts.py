@@ -66,6 +66,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path, name, families, said):
         run_bench(name, None, SuiteOptions(families=families), tmp_path / "runs.parquet")
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_by_the_share_of_what_there_is(tmp_path):
     """The share at the end is the hypervolume of the rows chosen over that of all; a second run makes nothing."""
     first = run(tmp_path, ["random", "cold_nehvi"])
