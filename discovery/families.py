@@ -30,7 +30,7 @@ class Entry:
 ON_NETWORK = "GP on a network"
 FORMER = {"in_context": "prior_fitted"}
 """Names that checkpoints of earlier releases have, and what they are now."""
-FROM_HISTORY = ("deep_kernel", "multi_task")
+FROM_HISTORY = ("deep_kernel", "multi_task", "rgpe", "hierarchical")
 """Learners that no simulator can teach."""
 
 
@@ -122,5 +122,33 @@ LEARNERS = {
     ),
     "recurrent": _by_memory(
         "Recurrent", "Measurements read in sequence into one state.", "a memory of fixed size; to compare with"
+    ),
+    "memory": Entry(
+        "discovery.meta.retrieval:Memory",
+        "Looks up what similar past tasks led to, and starts from there.",
+        "memory-based",
+        ON_NETWORK,
+        "many past tasks of a few kinds",
+    ),
+    "rgpe": Entry(
+        "discovery.meta.rgpe:Rgpe",
+        "Posteriors of earlier tasks, weighted by how well they rank what is measured, with a guard.",
+        "Bayesian",
+        "GP posterior",
+        "a few earlier tasks on other scales, where only their ranking can be trusted",
+    ),
+    "hierarchical": Entry(
+        "discovery.meta.hierarchical:Hierarchical",
+        "Finds groups of earlier tasks; each has a prior of its own, and the belief says which applies.",
+        "hierarchical",
+        "GP posterior",
+        "a history that mixes kinds of tasks",
+    ),
+    "pseudo_tasks": Entry(
+        "discovery.meta.pseudo_tasks:PseudoTasksGP",
+        "A process trained on tasks made up from candidates alone: random functions, clusters, descriptors.",
+        "unsupervised",
+        "GP posterior",
+        "candidates and no outcome at all",
     ),
 }

@@ -33,12 +33,13 @@ def list_models(store: StoreOption = None, as_json: JsonFlag = False) -> None:
 
 @app.command("show")
 def show_model(version: VersionArgument, store: StoreOption = None, as_json: JsonFlag = False) -> None:
-    """Show where a version comes from, its scores and, where it learned that, how alike its tasks are."""
+    """Show where a version comes from, its scores and, where it learned that, how alike or grouped its tasks are."""
     opened = find_store(None, store)
     found = asdict(opened.model(version))
-    likeness = _likeness(opened.path.parent / found["path"], found["learner"])
+    path = opened.path.parent / found["path"]
+    likeness, groups = _likeness(path, found["learner"]), _groups(path, found["learner"])
     if as_json:
-        print_json(found | {"task_correlation": likeness})
+        print_json(found | {"task_correlation": likeness, "task_groups": groups})
         return
     scores = "; ".join(f"{name} {value:.4g}" for name, value in found.pop("scores").items())
     tasks = found.pop("task_sources")
@@ -49,6 +50,11 @@ def show_model(version: VersionArgument, store: StoreOption = None, as_json: Jso
     if likeness is not None and len(tasks) > 1:
         columns = ("task", *("most alike", "next", "next")[: len(tasks) - 1])
         print_table("How alike the tasks are: correlation, 0 to 1", columns, _nearest(tasks, likeness), n_text=4)
+    if groups is not None:
+        n = len(groups[0]) - 1
+        columns = ("task", *(f"group {i + 1}" for i in range(n)), "none of them")
+        rows = [(task, *(f"{share:.2f}" for share in row)) for task, row in zip(tasks, groups, strict=True)]
+        print_table("Where the tasks belong: probability", columns, rows, n_text=1)
 
 
 def _likeness(path: Path, learner: str) -> list[list[float]] | None:
@@ -59,6 +65,16 @@ def _likeness(path: Path, learner: str) -> list[list[float]] | None:
     from discovery.meta.multi_task import MultiTask
 
     return [[round(float(value), 4) for value in row] for row in MultiTask.load(load(path)).task_correlation]
+
+
+def _groups(path: Path, learner: str) -> list[list[float]] | None:
+    """Return the probability that each task belongs to each group, and to none; None for learners that find none."""
+    if learner != "hierarchical":
+        return None
+    from discovery.meta.checkpoint import load
+    from discovery.meta.hierarchical import Hierarchical
+
+    return [[round(float(value), 4) for value in row] for row in Hierarchical.load(load(path)).responsibility]
 
 
 def _nearest(tasks: Sequence[str], likeness: list[list[float]]) -> list[tuple[str, ...]]:

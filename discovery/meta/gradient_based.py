@@ -32,7 +32,7 @@ Slopes = Callable[[Parameters, Context, float], Parameters]
 
 def squared_error(parameters: Parameters, context: Context) -> Tensor:
     """Return the mean squared error on the real rows of a support; zero where there are none."""
-    error = (_mean(parameters, _hidden(parameters, context.X)) - context.z).square() * context.mask
+    error = (first_mean(parameters, body(parameters, context.X)) - context.z).square() * context.mask
     return error.sum() / context.mask.sum().clamp_min(1)
 
 
@@ -48,7 +48,7 @@ def error_slopes(parameters: Parameters, context: Context, scale: float = 1.0) -
     second = low @ parameters["body.1.weight"] + parameters["body.1.bias"]
     high = silu(second)
     weight = 2 * scale * context.mask / context.mask.sum().clamp_min(1)
-    last = (weight * (_mean(parameters, high) - context.z))[:, None]
+    last = (weight * (first_mean(parameters, high) - context.z))[:, None]
     upper = last * parameters["mean.0.weight"][:, 0] * _silu_slope(second, high)
     lower = upper @ parameters["body.1.weight"].T * _silu_slope(first, low)
     layers = {"body.0": (inputs, lower), "body.1": (low, upper), "mean.0": (high, last)}
@@ -85,11 +85,13 @@ def inner_loop(
     return parameters
 
 
-def _hidden(parameters: Parameters, X: Tensor) -> Tensor:
+def body(parameters: Parameters, X: Tensor) -> Tensor:
+    """Run all layers but the last. Shape `r x d` to `r x WIDTH`."""
     return silu(run("body", parameters, 2 * X - 1))
 
 
-def _mean(parameters: Parameters, hidden: Tensor) -> Tensor:
+def first_mean(parameters: Parameters, hidden: Tensor) -> Tensor:
+    """Run the last layer as it was learned. Shape `r x WIDTH` to `r`."""
     return run("mean", parameters, hidden)[..., 0]
 
 
@@ -126,8 +128,8 @@ class MamlNetwork(NetworkFamily):
 
     def mean_and_hidden(self, parameters: Parameters, state: State, X: Tensor) -> tuple[Tensor, Tensor]:
         """Run the network where the steps led. Shapes `r` and `r x w`."""
-        hidden = _hidden(state, X)
-        return _mean(state, hidden), hidden
+        hidden = body(state, X)
+        return first_mean(state, hidden), hidden
 
     def tell(self, parameters: Parameters, state: State, X: Tensor) -> Told:
         """Tell what the network says there, and features of its last hidden layer."""
@@ -189,14 +191,14 @@ class AnilNetwork(NetworkFamily):
 
     def read(self, parameters: Parameters, context: Context) -> State:
         """Solve for the last layer: `w = w0 + (H'H + ridge I)^-1 H'(z - H w0)`."""
-        hidden = _hidden(parameters, context.X)
-        residual = (context.z - _mean(parameters, hidden)) * context.mask
+        hidden = body(parameters, context.X)
+        residual = (context.z - first_mean(parameters, hidden)) * context.mask
         return {"last": ridge(hidden * context.mask[:, None], residual, parameters["log_ridge"].exp())}
 
     def mean_and_hidden(self, parameters: Parameters, state: State, X: Tensor) -> tuple[Tensor, Tensor]:
         """Run the body, then the solved layer. Shapes `r` and `r x w`."""
-        hidden = _hidden(parameters, X)
-        return _mean(parameters, hidden) + hidden @ state["last"], hidden
+        hidden = body(parameters, X)
+        return first_mean(parameters, hidden) + hidden @ state["last"], hidden
 
     def tell(self, parameters: Parameters, state: State, X: Tensor) -> Told:
         """Tell what the solved layer says, and features of the body."""

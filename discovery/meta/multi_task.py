@@ -218,13 +218,7 @@ class MultiTask(MetaGP):
         Raises:
             ConfigurationError: If the distribution is no history, or the space has molecules.
         """
-        if not isinstance(distribution, HistoryDistribution):
-            raise ConfigurationError(f"A {NAME} hypothesis must learn from a history; got {distribution}.")
-        if any(block.kind == MOLECULE for block in setting.space.blocks):
-            raise ConfigurationError(
-                f"A {NAME} hypothesis cannot compare molecules; the space has some.", "Take learner molecule_gp."
-            )
-        return super().meta_train(distribution, setting)
+        return super().meta_train(require_history(NAME, distribution, setting), setting)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MultiTask:
@@ -247,3 +241,18 @@ class MultiTask(MetaGP):
             device=device,
             trust={"task_correlation": found.correlation},
         )
+
+
+def require_history(name: str, distribution: TaskDistribution | None, setting: Setting) -> HistoryDistribution:
+    """Return the history that a learner is trained on.
+
+    Raises:
+        ConfigurationError: If the distribution is no history, or the space has molecules.
+    """
+    if not isinstance(distribution, HistoryDistribution):
+        raise ConfigurationError(f"A {name} hypothesis must learn from a history; got {distribution}.")
+    if any(block.kind == MOLECULE for block in setting.space.blocks):
+        raise ConfigurationError(
+            f"A {name} hypothesis cannot compare molecules; the space has some.", "Take learner molecule_gp."
+        )
+    return distribution

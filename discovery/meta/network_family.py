@@ -11,10 +11,13 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from discovery.meta.episodes import Supply
 
 Parameters = dict[str, Tensor]
 """Weights by name; float32."""
@@ -97,6 +100,19 @@ class NetworkFamily(ABC):
     def head_weight(self) -> float:
         """Return how much the head's loss counts in training beside `extra_loss`."""
         return 1.0
+
+    def written(
+        self, parameters: Parameters, supply: Supply, is_seen: Tensor, generator: torch.Generator
+    ) -> Parameters:
+        """Return the weights of all networks with what is written down once training has ended; nothing by itself.
+
+        Args:
+            parameters: Weights. Leading dimension `f`.
+            supply: Where episodes come from.
+            is_seen: Which network may know which task. Shape `f x sources`, bool.
+            generator: Source of randomness, on the CPU.
+        """
+        return parameters
 
     def directions(self, parameters: Parameters, gradients: Parameters) -> Parameters:
         """Turn gradients of all networks, leading dimension `f`, into what the optimizer follows."""

@@ -120,6 +120,8 @@ def train(
         if schooling.on_step is not None:
             schooling.on_step(step + 1, recipe.steps)
     kept = {name: value.detach() for name, value in kept.items()}
+    with torch.no_grad():
+        kept = family.written(kept, supply, is_seen, generator)
     fitted, scores = fit_head(family, kept, supply, geometry, is_seen, generator)
     return Trained(kept, fitted, tuple(history), scores)
 

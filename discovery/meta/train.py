@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from discovery import registry
@@ -19,7 +20,10 @@ from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import MOLECULE
 from discovery.meta.learner import Learner, Setting
 from discovery.meta.scale import outcome_scale
+from discovery.seeds import rng
+from discovery.space.pool import CandidatePool
 from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.pseudo import MOST_CANDIDATES, PseudoTasks
 from discovery.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 NO_TRANSFER, HISTORY, SIMULATOR = "no_transfer", "history", "simulator:"
 DEEP_KERNEL, PRETRAINED = "deep_kernel", "pretrained"
+PSEUDO_TASKS = "pseudo_tasks"  # the learner that needs no outcome
+N_SAMPLED = 512  # configurations of a space that has no list of candidates
 FROM_HISTORY = (HISTORY, DEEP_KERNEL)
 MANY_TASKS = 12  # earlier tasks from which on a deep kernel is learned
 AUTO_WEIGHTS = {NO_TRANSFER: 0.2, HISTORY: 0.6, DEEP_KERNEL: 0.6, PRETRAINED: 0.1, SIMULATOR: 0.2}  # simulators share
@@ -199,10 +205,24 @@ def meta_train_hypotheses(
     for name in hypothesis_names(spec, experience) if only is None else [only]:
         setting = training_setting(spec, space, experience, name, device=device, report=report)
         learner = learner_of(spec, name)
-        distribution, family = experience.distribution(name, learner), family_of(name, space, learner)
-        checkpoints[name] = known[name] if name in known else family.meta_train(distribution, setting)
+        if name in known:
+            checkpoints[name] = known[name]
+            continue
+        if learner == PSEUDO_TASKS:
+            distribution: TaskDistribution | None = PseudoTasks.of(some_candidates(spec, space), spec.seed)
+        else:
+            distribution = experience.distribution(name, learner)
+        checkpoints[name] = family_of(name, space, learner).meta_train(distribution, setting)
     weights = prior_weights(spec, checkpoints)
     return [TrainedHypothesis(name, weights[name], checkpoint) for name, checkpoint in checkpoints.items()]
+
+
+def some_candidates(spec: CampaignSpec, space: SearchSpace) -> np.ndarray:
+    """Return configurations that a campaign may choose, encoded: some of its candidates, else of its space."""
+    pool, generator = CandidatePool.from_spec(spec, space), rng(spec.seed, PSEUDO_TASKS)
+    if pool is None or not hasattr(pool, "starts"):
+        return space.sample(N_SAMPLED, generator)
+    return pool.starts(MOST_CANDIDATES, (), generator).X
 
 
 def training_setting(

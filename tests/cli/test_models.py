@@ -60,4 +60,9 @@ def test_a_multi_task_version_shows_how_alike_its_tasks_are(cli, write, folder):
     out = cli("models", "show", version).out
     assert "How alike the tasks are" in out and f"{found[0, 1]:.2f}" in out
     assert cli("models", "show", without, "--json").json["task_correlation"] is None
+    hypotheses[1]["learner"] = "hierarchical"
+    trained = cli("meta-train", write(hypotheses=hypotheses, experience={"history": history}), "--force", "--json").json
+    grouped = np.array(cli("models", "show", trained[1]["checkpoint"], "--json").json["task_groups"])
+    assert len(grouped) == 3 and np.allclose(grouped.sum(1), 1, atol=1e-3)
+    assert "Where the tasks belong" in cli("models", "show", trained[1]["checkpoint"]).out
     assert "alike" not in cli("models", "show", without).out

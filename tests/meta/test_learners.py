@@ -16,7 +16,7 @@ from discovery.tasks.history import HistoryDistribution
 
 LEARNERS = sorted(set(registry.LEARNERS) - {"molecule_gp"})  # it needs molecules: tests/meta/test_molecules.py
 # networks read the support, so that their evidence is a sum of steps, in the order of the measurements
-READING = set(LEARNERS) - {"meta_gp", "deep_kernel", "multi_task"}
+READING = set(LEARNERS) - {"meta_gp", "deep_kernel", "multi_task", "hierarchical", "pseudo_tasks"}
 EXACT = sorted(set(LEARNERS) - READING)
 SETTING = {"hypothesis": "history", "scale": OutcomeScale(50.0, 25.0, "range")}
 

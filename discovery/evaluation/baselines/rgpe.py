@@ -19,6 +19,7 @@ from discovery.evaluation.baselines.similarity import has_molecules, sets_of
 from discovery.evaluation.baselines.tanimoto_gp import fit_tanimoto
 from discovery.evaluation.cold_gp import exact, fit_points
 from discovery.evaluation.methods import BacktestContext, Choice, Prediction, Progress, Seen, random_indices
+from discovery.meta.ranking import misordered, misordered_alone, ranking_weights
 from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task
 
@@ -26,7 +27,6 @@ MIN_OWN = 3  # measurements below which the campaign's own process has nothing t
 MIN_SOURCE = 3
 MOST_SOURCE_ROWS = 150  # of an earlier task; more are drawn from at random, as fitting costs the cube
 N_DRAWS = 256
-GUARD_LEVEL = 0.95  # a source must misorder less, in half its draws, than the own process does in so many of its own
 
 
 @dataclass
@@ -132,37 +132,12 @@ class Ensemble:
         return self.center + self.scale * mean, self.scale**2 * variance
 
 
-def misordered(draws: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return how many ordered pairs of measurements each draw gets wrong. Shape `k x n` and `n` to `k`."""
-    wrong = (draws[:, :, None] < draws[:, None, :]) != (y[:, None] < y[None, :])
-    return wrong.sum(axis=(1, 2))
-
-
 def own_loss(own: ExactGP, rng: np.random.Generator) -> np.ndarray:
     """Return the campaign's own misordered pairs: each point against the others, by the process not shown it."""
     n = len(own.y)
-    loss = np.zeros(N_DRAWS, dtype=int)
-    for i in range(n):
-        rest = np.arange(n) != i
-        draws = replace(own, X=own.X[rest], y=own.y[rest]).draw(own.X, N_DRAWS, rng)
-        loss += ((draws[:, [i]] < draws) != (own.y[i] < own.y)).sum(axis=1)
-    return loss
-
-
-def ranking_weights(losses: np.ndarray) -> np.ndarray:
-    """Return the share of draws in which each process misorders fewest; ties are shared.
-
-    Sources whose median loss exceeds the own process's upper quantile are left out: many poor sources would otherwise
-    dilute the ensemble, each winning a draw now and then.
-
-    Args:
-        losses: Misordered pairs; the own process last. Shape `sources + 1 x draws`.
-    """
-    is_kept = np.median(losses, axis=1) <= np.quantile(losses[-1], GUARD_LEVEL)
-    is_kept[-1] = True
-    standing = np.where(is_kept[:, None], losses, np.inf)
-    wins = (standing == standing.min(axis=0)).astype(float)
-    return (wins / wins.sum(axis=0)).mean(axis=1)
+    rest = ~np.eye(n, dtype=bool)
+    draws = [replace(own, X=own.X[some], y=own.y[some]).draw(own.X, N_DRAWS, rng) for some in rest]
+    return misordered_alone(np.stack(draws), own.y)
 
 
 def _points(context: BacktestContext, tasks: Sequence[Task]) -> np.ndarray:

@@ -11,10 +11,19 @@ import pytest
 
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.baselines.exact_gp import ExactGP
-from discovery.evaluation.baselines.rgpe import Ensemble, RGPEMethod, misordered, ranking_weights
+from discovery.evaluation.baselines.rgpe import Ensemble, RGPEMethod
 from discovery.evaluation.cold_gp import ColdGPMethod
 from discovery.evaluation.context import open_campaign
 from discovery.evaluation.methods import Seen
+from discovery.meta.ranking import misordered, misordered_alone, ranking_weights
+
+
+def test_the_own_process_is_judged_point_by_point() -> None:
+    """As a loop over points says it: a point's draw against the others' of the process not shown the point."""
+    rng = np.random.default_rng(0)
+    draws, y = rng.normal(size=(4, 7, 4)), rng.normal(size=4)
+    expected = sum(((draws[i][:, [i]] < draws[i]) != (y[i] < y)).sum(axis=1) for i in range(4))
+    assert misordered_alone(draws, y).tolist() == expected.tolist()
 
 
 def test_misordered_counts_ordered_pairs() -> None:

@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from discovery import metrics, registry
-from discovery.belief.belief import Belief, Hypothesis
+from discovery import registry
+from discovery.belief.belief import Hypothesis
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.bench.meta.frame import CheckOptions, CheckResult
+from discovery.evaluation.bench.meta.judging import Judged, judge, train
 from discovery.families import FROM_HISTORY
 from discovery.meta.learner import Setting, Support
 from discovery.meta.scale import OutcomeScale
@@ -51,21 +51,25 @@ def run(options: CheckOptions) -> CheckResult:
     for position, name in enumerate(names):
         if options.report is not None:
             options.report(name, position, len(names))
-        found: dict[int, list[tuple[float, float, float]]] = {n: [] for n in supports}
+        found: dict[int, list[Judged]] = {n: [] for n in supports}
         trained = []
         for seed in range(1 if options.is_quick else options.seeds):
             begun = time.perf_counter()
             hypothesis = _trained(name, space, seed, options.device)
             trained.append(time.perf_counter() - begun)
             for n in supports:
-                found[n] += _judged(hypothesis, _held_out(space, n_tasks, n, seed), n)
+                batch = held_out(SIMULATOR, space, n_tasks, n + N_QUERIES, seed)
+                found[n] += [
+                    judge(hypothesis, Support(X[:n], Y[:n]), X[n:], Y[n:])
+                    for X, Y in zip(batch.X, batch.Y[..., 0], strict=True)
+                ]
         rows += [
             {
                 "learner": name,
                 "support": n,
-                "nlpd": float(np.mean([one[0] for one in found[n]])),
-                "coverage90": float(np.mean([one[1] for one in found[n]])),
-                "adapt_ms": 1000 * float(np.median([one[2] for one in found[n]])),
+                "nlpd": float(np.mean([one.nlpd for one in found[n]])),
+                "coverage90": float(np.mean([one.coverage for one in found[n]])),
+                "adapt_ms": 1000 * float(np.median([one.seconds for one in found[n]])),
                 "train_s": float(np.median(trained)),
             }
             for n in supports
@@ -77,31 +81,12 @@ def run(options: CheckOptions) -> CheckResult:
 
 
 def _trained(name: str, space: SearchSpace, seed: int, device: str) -> Hypothesis:
-    distribution = registry.simulator(SIMULATOR).bind(space)
     setting = Setting(f"simulator:{SIMULATOR}", space, OutcomeScale(0.0, 1.0, "range"), seed, device)
-    family = registry.load("learner", name)
-    checkpoint = family.meta_train(distribution, setting)
-    return Hypothesis(setting.hypothesis, 1.0, family.load(checkpoint, device), checkpoint.checkpoint_id)
+    return train(name, registry.simulator(SIMULATOR).bind(space), setting)
 
 
-def _held_out(space: SearchSpace, n_tasks: int, n: int, seed: int) -> TaskBatch:
+def held_out(simulator: str, space: SearchSpace, n_tasks: int, n_rows: int, seed: int) -> TaskBatch:
     """Draw tasks that no training drew, standardized as training standardizes them."""
-    simulator = registry.simulator(SIMULATOR).bind(space)
-    _, mean, sd = own_units(simulator.sample(256, 50, torch_generator(0, "units")))
-    drawn = simulator.sample(n_tasks, n + N_QUERIES, torch_generator(seed, "held out", str(n)))
-    return own_units(drawn, mean, sd)[0]
-
-
-def _judged(hypothesis: Hypothesis, batch: TaskBatch, n: int) -> list[tuple[float, float, float]]:
-    """Return negative log density, coverage and seconds of adaptation on every task."""
-    found = []
-    for X, Y in zip(batch.X, batch.Y[..., 0], strict=True):
-        begun = time.perf_counter()
-        belief = Belief.adapt([hypothesis], Support(X[:n], Y[:n]))
-        seconds = time.perf_counter() - begun
-        with torch.no_grad():
-            mean, sd, weight = belief.marginals(X[n:])
-        logs = weight.log().expand(len(mean), -1).numpy()
-        told = (Y[n:].numpy(), logs, mean.numpy(), sd.numpy())
-        found.append((metrics.nlpd(*told), metrics.coverage(metrics.pit(*told)), seconds))
-    return found
+    bound = registry.simulator(simulator).bind(space)
+    _, mean, sd = own_units(bound.sample(256, 50, torch_generator(0, "units")))
+    return own_units(bound.sample(n_tasks, n_rows, torch_generator(seed, "held out", str(n_rows))), mean, sd)[0]

@@ -13,6 +13,10 @@ CHECKS = {
     "throughput": ("throughput:run", "tasks per second against a plain loop over tasks"),
     "sinusoid": ("sinusoid:run", "sinusoid regression from 5 and 10 points, squared error"),
     "calibration": ("calibration:run", "density and coverage of every family on held-out simulated tasks"),
+    "memory": ("memory:run", "memory, attention and processes from no measurement to thirty"),
+    "hierarchical": ("mixed_history:run", "groups of tasks against one flat prior, on a history of several kinds"),
+    "unsupervised": ("real_tasks:unsupervised", "made-up tasks against none and against earlier outcomes, real tables"),
+    "transfer": ("real_tasks:transfer", "every learner of histories on real tables that it has not seen"),
 }
 """Module and function within this package, and what is checked, by name."""
 

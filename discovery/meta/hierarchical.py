@@ -1,0 +1,156 @@
+"""Hierarchical meta-learning: soft groups of earlier tasks with a prior each, and one prior over all of them.
+
+Groups are found by evidence (`discovery.meta.task_groups`). Each has the bank of members that a history of its tasks
+alone would give; a bank over all tasks stands beside them. Which group a campaign belongs to is never decided: evidence
+weighs the members, so that the belief is the upper level of the hierarchy.
+
+Source:
+    Yao et al. (2019), Hierarchically structured meta-learning (task clusters with priors of their own); departures:
+    Gaussian processes, groups by evidence instead of a learned embedding, number of groups found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from discovery.meta.checkpoint import Checkpoint
+from discovery.meta.features import SourceFeatures
+from discovery.meta.fitting import subsample
+from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.history_bank import from_history
+from discovery.meta.learner import Setting
+from discovery.meta.members import Members, concatenate
+from discovery.meta.meta_gp import MetaGP
+from discovery.meta.multi_task import require_history
+from discovery.meta.scale import outcome_scale
+from discovery.meta.standardizing import standardize
+from discovery.meta.task_groups import find_groups
+from discovery.seeds import torch_generator
+from discovery.tasks.lift import Lift
+from discovery.tasks.task import Task, TaskBatch
+
+if TYPE_CHECKING:
+    from discovery.tasks.distribution import TaskDistribution
+
+NAME = "hierarchical"
+MOST_ROWS, FEWEST_ROWS = 600, 4  # measurements of all tasks together, and of each, that groups are found by
+MOST_GROUPS = 6  # that have members of their own, the largest first
+FLAT = 0.3  # prior weight of the bank over all tasks
+SHARED = 0.25  # responsibility from which on a task teaches a group
+
+
+@dataclass(frozen=True)
+class Hierarchical(MetaGP):
+    """MetaGP with a bank for every group of its history."""
+
+    family: ClassVar[str] = NAME
+
+    @property
+    def responsibility(self) -> Tensor:
+        """Probability that each earlier task belongs to each group; the last column: to none. Shape `t x (g + 1)`."""
+        return self.trust["responsibility"]
+
+    @classmethod
+    def meta_train(
+        cls, distribution: TaskDistribution | None, setting: Setting, *, start_from: Checkpoint | None = None
+    ) -> Checkpoint:
+        """Meta-train on a history, always from the beginning.
+
+        Raises:
+            ConfigurationError: If the distribution is no history, or the space has molecules.
+        """
+        return super().meta_train(require_history(NAME, distribution, setting), setting)
+
+    @classmethod
+    def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> Hierarchical:
+        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
+        wider, device = tasks[0].space, torch.device(setting.device)
+        own = None if wider is None else OwnBlocks.of(wider, device)
+        geometry = Geometry.of(setting.space if wider is None else wider, device)
+        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
+        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
+        n_rows = max(FEWEST_ROWS, MOST_ROWS // len(tasks))
+        found = find_groups(subsample(batch, n_rows, torch_generator(setting.seed, NAME)), geometry)
+        taught = [torch.ones(len(tasks), dtype=torch.bool, device=device)]
+        if len(found.members) > 1:
+            shares = found.responsibility[:, : len(found.members)][:, :MOST_GROUPS]
+            taught += [_taught(shares[:, g], found.members[g]) for g in range(shares.shape[1])]
+        parts, features = list[Members](), list[SourceFeatures]()
+        scores = dict[str, float]()
+        for i, is_taught in enumerate(taught):
+            some = _some(batch, is_taught)
+            generator = torch_generator(setting.seed, NAME, "group")
+            learned = from_history(some, geometry, generator, own=own, on_step=setting.on_step)
+            share = 1.0 if len(taught) == 1 else FLAT if not i else (1 - FLAT) * _share(found.members, i - 1)
+            parts.append(replace(learned.members, log_prior=learned.members.log_prior + torch.tensor(share).log()))
+            features.append(learned.features)
+            scores = scores or dict(learned.scores)
+        blocks = geometry if own is None else own.geometry
+        joined = replace(_joined(features), lift=None if wider is None else Lift.of(wider, device))
+        return cls(
+            members=concatenate(_on_own_columns(parts)),
+            features=joined,
+            components=blocks.components,
+            scale=scale,
+            device=device,
+            trust={"responsibility": found.responsibility},
+            scores=scores,
+        )
+
+
+def _taught(share: Tensor, group: Sequence[int]) -> Tensor:
+    """Say which tasks teach a group: its own, and those that may well belong to it. Shape `t`, bool."""
+    is_taught = share > SHARED
+    is_taught[list(group)] = True
+    return is_taught
+
+
+def _share(groups: Sequence[Sequence[int]], i: int) -> float:
+    """Return a group's share of the tasks of all groups that have members."""
+    kept = groups[:MOST_GROUPS]
+    return len(kept[i]) / sum(map(len, kept))
+
+
+def _some(batch: TaskBatch, is_kept: Tensor) -> TaskBatch:
+    """Return some tasks of a batch."""
+    index = torch.nonzero(is_kept)[:, 0]
+    return TaskBatch(
+        X=batch.X[index],
+        Y=batch.Y[index],
+        mask=batch.mask[index],
+        task_ids=tuple(batch.task_ids[i] for i in index.tolist()),
+        Yvar=None if batch.Yvar is None else batch.Yvar[index],
+        sides=None if batch.sides is None else batch.sides[index],
+    )
+
+
+def _on_own_columns(parts: Sequence[Members]) -> list[Members]:
+    """Let every part look at its own columns among those of all."""
+    widths = [part.slope.shape[1] for part in parts]
+    placed = []
+    for i, part in enumerate(parts):
+        around = (sum(widths[:i]), sum(widths[i + 1 :]))
+        slope, slope_sd = (torch.nn.functional.pad(value, around) for value in (part.slope, part.slope_sd))
+        placed.append(replace(part, slope=slope, slope_sd=slope_sd))
+    return placed
+
+
+def _joined(parts: Sequence[SourceFeatures]) -> SourceFeatures:
+    """Put the columns of several features next to each other."""
+    n = max(part.X.shape[1] for part in parts)
+
+    def padded(part: SourceFeatures, name: str) -> Tensor:
+        value: Tensor = getattr(part, name)
+        room = n - part.X.shape[1]
+        if name == "X":
+            return torch.nn.functional.pad(value, (0, 0, 0, room))
+        return torch.nn.functional.pad(value, (0, room)) if name == "dual" else value
+
+    names = [f.name for f in fields(SourceFeatures) if f.name != "lift"]
+    joined: dict[str, Any] = {name: torch.cat([padded(part, name) for part in parts]) for name in names}
+    return SourceFeatures(**joined)

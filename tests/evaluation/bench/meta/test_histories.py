@@ -1,0 +1,34 @@
+"""Checks on histories, memories and made-up tasks: every learner and support has its row."""
+
+import pytest
+
+from discovery.evaluation.bench.meta.frame import CheckOptions, run_check
+
+
+def test_groups_against_one_prior():
+    """All learners are judged at all supports; without experience little is known before the first measurement."""
+    result = run_check("hierarchical", CheckOptions(seeds=1, is_quick=True, learners=("hierarchical",)))
+    found = {(row["learner"], row["support"]): row for row in result.rows}
+    assert {name for name, _ in found} == {"hierarchical", "none"} and len(found) == 12
+    assert result.values["adjusted_rand"] == [1.0] and result.values["groups"] == [3]
+    assert all(0 <= row["coverage90"] <= 1 for row in result.rows)
+
+
+@pytest.mark.slow
+def test_memories_are_judged_in_both_worlds():
+    """A row per learner, world and support."""
+    result = run_check("memory", CheckOptions(seeds=1, is_quick=True, learners=("meta_gp",)))
+    assert {(row["world"], row["support"]) for row in result.rows} == {
+        (world, n) for world in ("any function", "few kinds") for n in (0, 5)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("check", "learner"), [("transfer", "meta_gp"), ("unsupervised", "pseudo_tasks")])
+def test_real_tables_judge_a_learner(check, learner):
+    """On real tables what is learned from the others ranks better than nothing; made-up tasks have a row too."""
+    result = run_check(check, CheckOptions(seeds=1, is_quick=True, learners=(learner,)))
+    rank = {(row["family"], row["learner"]): row["rank"] for row in result.rows}
+    assert set(rank) == {(f, name) for f in ("buchwald_hartwig", "suzuki_reizman") for name in (learner, "none")}
+    if learner == "meta_gp":
+        assert rank["buchwald_hartwig", "meta_gp"] > rank["buchwald_hartwig", "none"]
