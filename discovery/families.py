@@ -28,6 +28,7 @@ class Entry:
 
 
 ON_NETWORK = "GP on a network"
+"""Output of learners that have nothing to say before they were taught."""
 FORMER = {"in_context": "prior_fitted"}
 """Names that checkpoints of earlier releases have, and what they are now."""
 FROM_HISTORY = ("deep_kernel", "multi_task", "rgpe", "hierarchical")

@@ -9,6 +9,7 @@ import torch
 
 from discovery.acquisition.insurance import is_insured
 from discovery.belief.hypotheses import load_hypotheses
+from discovery.campaign.sections import HypothesisRef
 from discovery.cycle import CycleRequest, Observations, adapt, pool_with_features, run_cycle
 from discovery.meta.train import Experience, meta_train_hypotheses
 from discovery.space import CandidatePool
@@ -171,3 +172,19 @@ def test_improvement_is_counted_from_the_best_of_today(space, surface, hypothese
         )
         assert moved[0].acqf_value > plain[0].acqf_value
         assert np.isfinite([draft.acqf_value for draft in moved]).all()
+
+
+@pytest.mark.parametrize("learner", ["hierarchical", "rgpe", "anil"])
+def test_learners_stand_beside_each_other_in_any_order(small_spec, space, related, surface, learner):
+    """What a pool carries of one hypothesis is never taken for that of another: drafts are those without it."""
+    taught = ("gone_before", learner), ("history", None), ("made_up", "pseudo_tasks")
+    named = [HypothesisRef(name=name, learner=by, weight=0.25) for name, by in (("no_transfer", None), *taught)]
+    spec = small_spec.model_copy(update={"hypotheses": tuple(named)})
+    both = load_hypotheses(meta_train_hypotheses(spec, space, Experience(tuple(related))))
+    pool = pool_of(space, 40)
+    seen, request = observed(space, surface, pool, 6), CycleRequest(n=2)
+    plain = torch.as_tensor(pool.X)
+    with_features = run_cycle(space, pool, both, seen, request, pool_with_features(pool, both))
+    without = run_cycle(space, pool, both, seen, request, plain)
+    assert [draft.key for draft in with_features.drafts] == [draft.key for draft in without.drafts]
+    assert with_features.drafts[0].acqf_value == pytest.approx(without.drafts[0].acqf_value)

@@ -30,11 +30,11 @@ MC_SAMPLES = 64
 
 def own_columns(banks: Sequence[Surrogate], i: int, X: Tensor) -> Tensor:
     """Give bank `i` its inputs with its own features: picked out of `X`, or computed. Shape `* x (d + j_i)`."""
-    d = banks[i].n_dims
-    if X.shape[-1] == d:
-        return banks[i].with_features(X)
-    start = d + sum(bank.features.n_features for bank in banks[:i])
-    return torch.cat([X[..., :d], X[..., start : start + banks[i].features.n_features]], dim=-1)
+    d, n_pooled = banks[i].n_dims, banks[i].features.n_pooled
+    if X.shape[-1] == d or not n_pooled:
+        return banks[i].with_features(X[..., :d])
+    start = d + sum(bank.features.n_pooled for bank in banks[:i])
+    return torch.cat([X[..., :d], X[..., start : start + n_pooled]], dim=-1)
 
 
 class MixtureAcquisition(AcquisitionFunction):

@@ -18,7 +18,7 @@ from discovery.campaign.parts import fault, nearest
 from discovery.campaign.stages import check_stages
 from discovery.campaign.units import check_units
 from discovery.campaign.wants import check_wants
-from discovery.families import FORMER, FROM_HISTORY
+from discovery.families import FORMER, FROM_HISTORY, ON_NETWORK
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -28,6 +28,7 @@ RESERVED = frozenset(
     | {"cycle", "status", "mean", "sd", "row"}
 )
 NO_TRANSFER = "no_transfer"
+UNTAUGHT = (NO_TRANSFER, "pretrained")  # hypotheses that learn from no experience of the campaign's
 MOST_BLOCKS = 3  # columns of blocks: members are told with every combination of sizes
 
 
@@ -155,6 +156,13 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
         if learner is not None and learner not in learners and learner not in FORMER:
             text = f"must be a known meta-learner; got {learner!r}"
             raise fault(f"hypotheses[{i}].learner", text, nearest(learner, learners))
+        is_taught = names[i].startswith("simulator:") or (spec.experience.history and names[i] not in UNTAUGHT)
+        if learner in learners and learners[learner].output == ON_NETWORK and not is_taught:
+            text = f"must have experience to learn from; got {learner} for {names[i]}"
+            advice = (
+                "List earlier tables under experience.history and give the hypothesis a name of its own, or name it "
+            )
+            raise fault(f"hypotheses[{i}].learner", text, advice + "after a simulator, as in `simulator:gp_prior`.")
         if learner in FROM_HISTORY and (names[i].startswith("simulator:") or not spec.experience.history):
             text = f"must have experience.history to learn from; got {learner} for {names[i]}"
             raise fault(

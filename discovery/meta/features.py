@@ -41,6 +41,11 @@ class SourceFeatures:
         """Number of features `j`."""
         return int(self.constant.shape[0])
 
+    @property
+    def n_pooled(self) -> int:
+        """How many of them no measurement changes, so that a pool may carry them."""
+        return self.n_features
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all numbers by name, for a checkpoint."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "lift"}

@@ -40,6 +40,11 @@ class NetworkColumns(SourceFeatures):
         n_pairs = len(next(iter(self.weights.values())))
         return n_pairs * (1 + self.family.n_features)
 
+    @property
+    def n_pooled(self) -> int:
+        """None: what networks say depends on what they have read."""
+        return 0
+
     def tensors(self) -> dict[str, Tensor]:
         """Return nothing: a checkpoint holds networks, never what they made of a campaign."""
         return {}

@@ -63,6 +63,11 @@ def held(**values):
             r"hypotheses\[1\].learner must have experience.history to learn from; got multi_task for relatives",
         ),
         (
+            {"hypotheses": [{"name": "no_transfer"}, {"name": "steps", "learner": "anil"}]},
+            r"hypotheses\[1\].learner must have experience to learn from; got anil for steps. List earlier tables",
+        ),
+        ({"hypotheses": [{"name": "no_transfer", "learner": "memory"}]}, "got memory for no_transfer"),
+        (
             {"experience": {"simulators": [{"name": "gp_priors"}]}},
             r"must be an installed simulator; got 'gp_priors'\. Did you mean 'gp_prior'",
         ),

@@ -193,7 +193,7 @@ def test_people_see_the_stage(make: Make) -> None:
         ({"acquisition": {"allow_replicates": True}}, "acquisition.allow_replicates"),
         ({"stop": {"min_gain": 0.1}}, "stop.min_gain"),
         ({"candidates": None, "experiment": None}, "candidates"),
-        ({"hypotheses": [{"name": "no_transfer", "learner": "maml"}]}, "hypotheses[0].learner"),
+        ({"hypotheses": [{"name": "no_transfer", "learner": "meta_gp"}]}, "hypotheses[0].learner"),
     ],
 )
 def test_what_stages_cannot_do_is_refused(changes: dict[str, object], key: str, folder: Path) -> None:

@@ -89,4 +89,6 @@ def held_out(simulator: str, space: SearchSpace, n_tasks: int, n_rows: int, seed
     """Draw tasks that no training drew, standardized as training standardizes them."""
     bound = registry.simulator(simulator).bind(space)
     _, mean, sd = own_units(bound.sample(256, 50, torch_generator(0, "units")))
-    return own_units(bound.sample(n_tasks, n_rows, torch_generator(seed, "held out", str(n_rows))), mean, sd)[0]
+    return own_units(
+        bound.sample(n_tasks, n_rows, torch_generator(seed, "held out", str(n_rows - N_QUERIES))), mean, sd
+    )[0]
