@@ -13,6 +13,7 @@ CHECKS = {
     "throughput": ("throughput:run", "tasks per second against a plain loop over tasks"),
     "sinusoid": ("sinusoid:run", "sinusoid regression from 5 and 10 points, squared error"),
     "calibration": ("calibration:run", "density and coverage of every family on held-out simulated tasks"),
+    "few-shot": ("few_shot:run", "which molecules are active on a target that no learner has seen"),
     "memory": ("memory:run", "memory, attention and processes from no measurement to thirty"),
     "hierarchical": ("mixed_history:run", "groups of tasks against one flat prior, on a history of several kinds"),
     "unsupervised": ("real_tasks:unsupervised", "made-up tasks against none and against earlier outcomes, real tables"),

@@ -1,8 +1,14 @@
 """Checks on histories, memories and made-up tasks: every learner and support has its row."""
 
+import numpy as np
 import pytest
+import torch
 
+from discovery.evaluation.bench.meta.few_shot import hit_probability
 from discovery.evaluation.bench.meta.frame import CheckOptions, run_check
+from discovery.evaluation.bench.meta.judging import train
+from discovery.meta.learner import Setting, Support
+from discovery.meta.scale import OutcomeScale
 
 
 def test_groups_against_one_prior():
@@ -32,3 +38,21 @@ def test_real_tables_judge_a_learner(check, learner):
     assert set(rank) == {(f, name) for f in ("buchwald_hartwig", "suzuki_reizman") for name in (learner, "none")}
     if learner == "meta_gp":
         assert rank["buchwald_hartwig", "meta_gp"] > rank["buchwald_hartwig", "none"]
+
+
+@pytest.mark.slow
+def test_molecules_of_a_new_target_are_ranked():
+    """Sixteen molecules tell active from inactive better than chance; the target is none of those learned from."""
+    result = run_check("few-shot", CheckOptions(seeds=1, is_quick=True, learners=("molecule_gp",)))
+    gain = {row["learner"]: row["delta_auprc"] for row in result.rows}
+    assert set(gain) == {"molecule_gp", "none"} and min(gain.values()) > 0.05
+
+
+def test_a_hit_is_what_lies_beyond_the_threshold(space, surface):
+    """Probabilities are shares, fall as the threshold rises, and turn around where less is better."""
+    X = torch.as_tensor(space.sample(30, np.random.default_rng(0)))
+    setting = Setting("no_transfer", space, OutcomeScale(50.0, 25.0, "range"))
+    hypothesis, support = train("meta_gp", None, setting), Support(X[:12], torch.as_tensor(surface(X[:12].numpy())))
+    low, high = (hit_probability(hypothesis, support, X[12:], threshold, 1.0) for threshold in (30.0, 60.0))
+    assert ((low >= high) & (low <= 1) & (high >= 0)).all()
+    np.testing.assert_allclose(hit_probability(hypothesis, support, X[12:], 30.0, -1.0), 1 - low)
