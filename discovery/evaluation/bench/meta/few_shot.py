@@ -28,7 +28,7 @@ FAMILY = "moleculeace"
 LEARNERS = ("molecule_gp", "prototypical", "matching", "anil", "neural_process")
 NONE = "none"  # molecule_gp without history
 SUPPORTS = (16, 32, 64)
-N_TARGETS = 4  # held-out targets, in an order that the seed of the check fixes
+N_TARGETS = 4  # held-out targets: the first of a random order, always the same ones
 N_QUERIES = 400
 
 
