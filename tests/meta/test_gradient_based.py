@@ -134,14 +134,14 @@ def test_anil_solves_ridge_regression():
     network, context = gb.AnilNetwork(), of_task(tasks(S), 0)
     weights = drawn(network)
     real = context.mask > 0
-    H = gb._hidden(weights, context.X[real])
-    residual = context.z[real] - gb._mean(weights, H)
+    H = gb.body(weights, context.X[real])
+    residual = context.z[real] - gb.first_mean(weights, H)
     precision = weights["log_ridge"].exp()
     primal = torch.linalg.solve(H.T @ H + precision * torch.eye(H.shape[1], dtype=H.dtype), H.T @ residual)
     state = network.read(weights, context)
     torch.testing.assert_close(state["last"], primal)
     mean = network.tell(weights, state, context.X[real]).mean
-    torch.testing.assert_close(mean, gb._mean(weights, H) + H @ primal)
+    torch.testing.assert_close(mean, gb.first_mean(weights, H) + H @ primal)
 
 
 def test_meta_sgd_with_equal_rates_is_maml():

@@ -136,7 +136,11 @@ def test_a_checkpoint_comes_back_from_disk(history, space, tmp_path):
     again = load(save(history, tmp_path))
     support = Support.of(space.encode(pd.DataFrame({"smiles": NEAR[:5]})), potency(NEAR[:5]), None, "cpu")
     one, other = (MoleculeGP.load(checkpoint).adapt(support) for checkpoint in (history, again))
-    assert torch.equal(one.log_steps, other.log_steps)
+    assert history.tensors.keys() == again.tensors.keys()
+    assert all(torch.equal(value, again.tensors[name]) for name, value in history.tensors.items())
+    torch.testing.assert_close(
+        one.log_steps, other.log_steps, rtol=0, atol=1e-12
+    )  # where memory lies moves the last bit
     assert history.tensors["features.X"].dtype == torch.uint8
     with pytest.raises(CheckpointError, match="meta_gp"):
         MetaGP.load(history)
