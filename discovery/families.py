@@ -29,6 +29,8 @@ class Entry:
 
 ON_NETWORK = "GP on a network"
 """Output of learners that have nothing to say before they were taught."""
+CHOOSES, ACTS = "acquisition function", "policy for control tasks"
+"""Outputs of learners that predict nothing, and can be no hypothesis."""
 FORMER = {"in_context": "prior_fitted"}
 """Names that checkpoints of earlier releases have, and what they are now."""
 FROM_HISTORY = ("deep_kernel", "multi_task", "rgpe", "hierarchical")
@@ -151,5 +153,19 @@ LEARNERS = {
         "unsupervised",
         "GP posterior",
         "candidates and no outcome at all",
+    ),
+    "policy": Entry(
+        "discovery.acquisition.policy_training:PolicyLearner",
+        "Acquisition function that was trained on simulated campaigns to leave less regret than LogEI.",
+        "reinforcement-learning-based",
+        CHOOSES,
+        "`acquisition: {name: policy}`",
+    ),
+    "rl2": Entry(
+        "discovery.meta.rl2:Rl2",
+        "Recurrent policy that explores and then exploits, within the episodes of one task.",
+        "reinforcement-learning-based",
+        ACTS,
+        "sequential control: robots, bandits",
     ),
 }

@@ -21,9 +21,11 @@ from discovery.families import FORMER, LEARNERS, Entry
 if TYPE_CHECKING:
     from discovery.campaign import CampaignSpec
     from discovery.space import SearchSpace
+    from discovery.tasks.control import ControlTasks
     from discovery.tasks.distribution import TaskDistribution
 
 SIMULATOR_GROUP = "discovery.simulators"
+CONTROL_GROUP = "discovery.control_tasks"
 GROUPS = {
     "learner": "discovery.learners",
     "acquisition": "discovery.acquisitions",
@@ -57,6 +59,9 @@ class SimulatorCard:
 ACQUISITIONS = {
     "log_ei": Entry("", "Logarithm of the expected improvement; exact for the belief's mixture."),
     "qlog_ei": Entry("", "Logarithm of the expected improvement of a batch chosen jointly."),
+    "policy": Entry(
+        "discovery.acquisition.policy:learned", "LogEI, corrected by a policy that was trained on simulated campaigns."
+    ),
     "ucb": Entry("", "Upper confidence bound: a quantile of the belief's mixture."),
     "qlog_nei": Entry("", "Logarithm of the expected improvement of a batch over noisy measurements."),
 }
@@ -163,6 +168,27 @@ def simulator_class(name: str) -> type:
             "Install the package that provides it again.",
         ) from error
     return loaded
+
+
+def control_tasks(name: str, **overrides: object) -> ControlTasks:
+    """Make a distribution of control tasks, with its settings where they differ.
+
+    Raises:
+        ConfigurationError: If the name or a setting is unknown, or it cannot be imported.
+    """
+    points = _points(CONTROL_GROUP)
+    if name not in points:
+        raise _unknown("control task", name, points)
+    try:
+        made: ControlTasks = points[name].load()(**overrides)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigurationError(f"The control task {name!r} cannot be made: {error}.") from error
+    return made
+
+
+def control_names() -> tuple[str, ...]:
+    """Return the names of all installed control tasks, sorted; none is imported."""
+    return tuple(sorted(_points(CONTROL_GROUP)))
 
 
 def bound_simulators(spec: CampaignSpec, space: SearchSpace) -> dict[str, TaskDistribution]:

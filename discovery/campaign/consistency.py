@@ -18,7 +18,7 @@ from discovery.campaign.parts import fault, nearest
 from discovery.campaign.stages import check_stages
 from discovery.campaign.units import check_units
 from discovery.campaign.wants import check_wants
-from discovery.families import FORMER, FROM_HISTORY, ON_NETWORK
+from discovery.families import ACTS, CHOOSES, FORMER, FROM_HISTORY, ON_NETWORK
 
 if TYPE_CHECKING:
     from discovery.campaign.spec import CampaignSpec
@@ -156,6 +156,10 @@ def _check_hypotheses(spec: CampaignSpec) -> None:
         if learner is not None and learner not in learners and learner not in FORMER:
             text = f"must be a known meta-learner; got {learner!r}"
             raise fault(f"hypotheses[{i}].learner", text, nearest(learner, learners))
+        if learner in learners and learners[learner].output in (CHOOSES, ACTS):
+            text = f"must be a meta-learner that predicts outcomes; {learner} gives a {learners[learner].output}"
+            advice = "Write `acquisition: {name: policy}`." if learners[learner].output == CHOOSES else "Remove it."
+            raise fault(f"hypotheses[{i}].learner", text, advice)
         is_taught = names[i].startswith("simulator:") or (spec.experience.history and names[i] not in UNTAUGHT)
         if learner in learners and learners[learner].output == ON_NETWORK and not is_taught:
             text = f"must have experience to learn from; got {learner} for {names[i]}"

@@ -17,7 +17,7 @@ from discovery.belief.belief import Hypothesis
 from discovery.campaign import CampaignSpec
 from discovery.evaluation.bench.meta.frame import CheckOptions, CheckResult
 from discovery.evaluation.bench.meta.judging import Judged, judge, train
-from discovery.families import FROM_HISTORY
+from discovery.families import ACTS, CHOOSES, FROM_HISTORY
 from discovery.meta.learner import Setting, Support
 from discovery.meta.scale import OutcomeScale
 from discovery.meta.standardizing import own_units
@@ -45,7 +45,9 @@ OTHERS = ("molecule_gp", *FROM_HISTORY)  # molecules, and histories only
 def run(options: CheckOptions) -> CheckResult:
     """Train and judge every learner that simulated tasks can train."""
     space = SearchSpace.from_spec(CampaignSpec.from_mapping(SPEC))
-    names = options.learners or tuple(name for name in registry.LEARNERS if name not in OTHERS)
+    names = options.learners or tuple(
+        name for name, one in registry.LEARNERS.items() if name not in OTHERS and one.output not in (CHOOSES, ACTS)
+    )
     supports, n_tasks = (SUPPORTS[1:2], 3) if options.is_quick else (SUPPORTS, N_TASKS)
     rows: list[dict[str, Any]] = []
     for position, name in enumerate(names):

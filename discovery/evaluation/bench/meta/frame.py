@@ -18,6 +18,11 @@ CHECKS = {
     "hierarchical": ("mixed_history:run", "groups of tasks against one flat prior, on a history of several kinds"),
     "unsupervised": ("real_tasks:unsupervised", "made-up tasks against none and against earlier outcomes, real tables"),
     "transfer": ("real_tasks:transfer", "every learner of histories on real tables that it has not seen"),
+    "policy": (
+        "policy:run",
+        "the learned acquisition policy against LogEI and chance, simulated campaigns",
+    ),
+    "control": ("control:run", "RL² on robots and bandits against no memory, chance and the exact optimum"),
 }
 """Module and function within this package, and what is checked, by name."""
 

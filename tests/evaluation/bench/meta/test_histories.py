@@ -56,3 +56,23 @@ def test_a_hit_is_what_lies_beyond_the_threshold(space, surface):
     low, high = (hit_probability(hypothesis, support, X[12:], threshold, 1.0) for threshold in (30.0, 60.0))
     assert ((low >= high) & (low <= 1) & (high >= 0)).all()
     np.testing.assert_allclose(hit_probability(hypothesis, support, X[12:], 30.0, -1.0), 1 - low)
+
+
+def test_policies_are_compared_on_the_same_campaigns():
+    """A row per space and method; LogEI gains nothing over itself, and chance loses to it."""
+    result = run_check("policy", CheckOptions(seeds=1, is_quick=True))
+    gain = {(row["space"], row["method"]): row["gain"] for row in result.rows}
+    assert len(gain) == 16 and set(result.values["gate"]) == {"gain", "gain_se"}
+    assert all(value == 0.0 for (_, method), value in gain.items() if method == "log_ei")
+    assert all(value < 0.0 for (_, method), value in gain.items() if method == "random")
+
+
+@pytest.mark.slow
+def test_control_tasks_are_judged():
+    """A row per kind of task and method; nobody is above the exact optimum."""
+    rows = run_check("control", CheckOptions(seeds=1, is_quick=True)).rows
+    total = {(row["tasks"], row["method"]): row["total"] for row in rows}
+    assert {tasks for tasks, _ in total} == {"bernoulli_bandit", "point_mass", "reacher"}
+    best = total["bernoulli_bandit", "exact optimum"]
+    assert best == pytest.approx(6.66, abs=0.01)
+    assert total["bernoulli_bandit", "chance"] < total["bernoulli_bandit", "thompson"] < best
