@@ -156,7 +156,7 @@ LEARNERS = {
     ),
     "policy": Entry(
         "discovery.acquisition.policy_training:PolicyLearner",
-        "Acquisition function that was trained on simulated campaigns to leave less regret than LogEI.",
+        "Acquisition function trained on simulated campaigns; LogEI where it did not beat it on others.",
         "reinforcement-learning-based",
         CHOOSES,
         "`acquisition: {name: policy}`",

@@ -60,7 +60,8 @@ ACQUISITIONS = {
     "log_ei": Entry("", "Logarithm of the expected improvement; exact for the belief's mixture."),
     "qlog_ei": Entry("", "Logarithm of the expected improvement of a batch chosen jointly."),
     "policy": Entry(
-        "discovery.acquisition.policy:learned", "LogEI, corrected by a policy that was trained on simulated campaigns."
+        "discovery.acquisition.policy:learned",
+        "LogEI, corrected by a policy trained on simulated campaigns where that beat it there.",
     ),
     "ucb": Entry("", "Upper confidence bound: a quantile of the belief's mixture."),
     "qlog_nei": Entry("", "Logarithm of the expected improvement of a batch over noisy measurements."),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from discovery.acquisition import policy
 from discovery.acquisition.insurance import is_insured
 from discovery.belief.hypotheses import load_hypotheses
 from discovery.campaign.sections import HypothesisRef
@@ -76,6 +77,29 @@ def test_replicates_only_when_asked_for(space, surface, hypotheses):
     assert len(run_cycle(space, pool, hypotheses, seen, CycleRequest(n=1, allow_replicates=True)).drafts) == 1
 
 
+@pytest.mark.parametrize("has_passed", [False, True])
+def test_a_learned_policy_chooses_in_pools_and_in_spaces(space, surface, hypotheses, monkeypatch, has_passed):
+    """Behind its gate it is LogEI; past it, its values are its own: from lists, in batches, in free spaces."""
+    scores = {"gain": 1.0 if has_passed else 0.0, "gain_se": 0.1}
+    trained = replace(policy.shipped(), scores=scores, network=policy.PolicyNetwork().double())
+    torch.manual_seed(0)
+    torch.nn.init.normal_(trained.network.correction.weight, std=3.0)
+    monkeypatch.setattr(policy, "shipped", lambda: trained)
+    pool = pool_of(space, 60)
+    seen = observed(space, surface, pool, 8)
+    chosen = {
+        name: run_cycle(space, pool, hypotheses, seen, CycleRequest(n=2, acquisition=name)).drafts
+        for name in ("policy", "log_ei")
+    }
+    own, plain = (chosen[name][0].acqf_value for name in ("policy", "log_ei"))
+    assert (abs(own - plain) < 1e-4) is not has_passed and abs(own - plain) < 2 * policy.BOUND
+    if not has_passed:
+        assert chosen["policy"][0].row == chosen["log_ei"][0].row
+    assert len({draft.row for draft in chosen["policy"]}) == 2
+    drafts = run_cycle(space, None, hypotheses, seen, CycleRequest(n=2, acquisition="policy")).drafts
+    assert [draft.acqf_name for draft in drafts] == ["policy"] * 2 and drafts[0].key != drafts[1].key
+
+
 def test_spaces_without_a_pool(space, surface, hypotheses):
     """Proposals decode to valid configurations, distinct from what was measured."""
     pool = pool_of(space, 10)
@@ -87,7 +111,7 @@ def test_spaces_without_a_pool(space, surface, hypotheses):
     assert len({draft.key for draft in drafts} | set(seen.keys)) == 12
 
 
-@pytest.mark.parametrize("acquisition", ["log_ei", "ucb", "qlog_ei", "qlog_nei"])
+@pytest.mark.parametrize("acquisition", ["log_ei", "ucb", "qlog_ei", "qlog_nei", "policy"])
 @pytest.mark.parametrize("n_measured", [0, 8])
 @pytest.mark.parametrize("unit", [2.0**-33, 2.0**30])
 def test_the_unit_of_the_outcome_changes_nothing(small_spec, space, surface, related, acquisition, n_measured, unit):

@@ -45,6 +45,8 @@ class MixtureAcquisition(AcquisitionFunction):
         log_weights: Log weights of the members, one tensor per bank, shape `[f x] h`; `f` are fantasies.
     """
 
+    is_logarithm = True
+
     def __init__(self, parts: Sequence[AcquisitionFunction], log_weights: Sequence[Tensor]) -> None:
         super().__init__(model=parts[0].model)
         self.parts = torch.nn.ModuleList(parts)
@@ -195,7 +197,7 @@ def in_unit(kept: Sequence[KeptBank], unit: float) -> list[KeptBank]:
 
 def in_raw_units(acqf: torch.nn.Module, value: float, unit: float) -> float:
     """Turn an acquisition value over banks in a unit into one in raw units; most functions give logarithms."""
-    return value + math.log(unit) if isinstance(acqf, MixtureAcquisition) else value * unit
+    return value + math.log(unit) if getattr(acqf, "is_logarithm", False) else value * unit
 
 
 @dataclass(frozen=True)

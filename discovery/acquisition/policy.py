@@ -114,6 +114,8 @@ class LearnedAcquisition(AcquisitionFunction):
         policy: The policy; one that has not passed its gate, or has measured more than it was trained for, is LogEI.
     """
 
+    is_logarithm = True
+
     def __init__(self, kept: Sequence[KeptBank], target: Target, policy: Policy) -> None:
         super().__init__(model=kept[0].bank)
         self.kept, self.target = list(kept), target

@@ -68,6 +68,14 @@ def held(**values):
         ),
         ({"hypotheses": [{"name": "no_transfer", "learner": "memory"}]}, "got memory for no_transfer"),
         (
+            {"hypotheses": [{"name": "no_transfer"}, {"name": "chooser", "learner": "policy"}]},
+            r"hypotheses\[1\].learner must be a meta-learner that predicts outcomes; policy.*acquisition: {name:",
+        ),
+        (
+            {"hypotheses": [{"name": "no_transfer"}, {"name": "robot", "learner": "rl2"}]},
+            "rl2 gives a policy for control",
+        ),
+        (
             {"experience": {"simulators": [{"name": "gp_priors"}]}},
             r"must be an installed simulator; got 'gp_priors'\. Did you mean 'gp_prior'",
         ),
