@@ -79,7 +79,7 @@ def test_given_features_change_nothing(belief, hypotheses, points, name):
 
 def test_unknown_names_are_refused(belief):
     """The known names are listed."""
-    with pytest.raises(ConfigurationError, match="one of log_ei, qlog_ei, qlog_nei, ucb; got 'pi'"):
+    with pytest.raises(ConfigurationError, match="one of log_ei, policy, qlog_ei, qlog_nei, ucb; got 'pi'"):
         build("pi", belief.kept, Target(1.0, torch.tensor(0.0)))
 
 
