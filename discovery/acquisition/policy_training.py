@@ -15,7 +15,7 @@ from torch import Tensor
 from discovery.acquisition.gaussians import Mixture
 from discovery.acquisition.policy import NAME, Policy, PolicyNetwork
 from discovery.acquisition.policy_features import NAMES, State
-from discovery.acquisition.simulated_campaigns import N_STARTS, Tasks, area, draw, roll_out
+from discovery.acquisition.simulated_campaigns import N_STARTS, Step, Tasks, area, draw, roll_out
 from discovery.errors import InputError
 from discovery.meta.actor_critic import Ppo, advantages, loss, standardized
 from discovery.meta.checkpoint import Checkpoint, CheckpointMeta
@@ -101,7 +101,7 @@ def _improve(
     ppo = schooling.ppo
     done = roll_out(tasks, drawn, schooling.n_choices, generator, N_LOOKED_AT)
     reference = roll_out(tasks, plain, schooling.n_choices)
-    rewards = torch.stack([other.regret - own.regret for own, other in zip(done, reference, strict=True)])
+    rewards = rewards_over(done, reference)
     whole = torch.stack([step.features for step in done])
     is_free = torch.stack([step.is_free for step in done])
     was_chosen = torch.nn.functional.one_hot(torch.stack([step.chosen for step in done]), whole.shape[-2])
@@ -122,6 +122,11 @@ def _improve(
         cost.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
+
+
+def rewards_over(own: Sequence[Step], reference: Sequence[Step]) -> Tensor:
+    """Return by how much less regret each choice leaves than the reference's after as many. Shape `s x b`."""
+    return torch.stack([other.regret - step.regret for step, other in zip(own, reference, strict=True)])
 
 
 def _log_probability(network: PolicyNetwork, known: Tensor, is_free: Tensor, schooling: Schooling) -> Tensor:

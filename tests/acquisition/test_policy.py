@@ -11,7 +11,7 @@ from discovery.acquisition.gaussians import Mixture
 from discovery.acquisition.mixture import Target, believed_best, build
 from discovery.acquisition.policy import BOUND, Policy, PolicyNetwork, shipped
 from discovery.acquisition.policy_features import NAMES, State, features, log_improvement
-from discovery.acquisition.policy_training import PolicyLearner, Schooling, held_out_gain, plain, train
+from discovery.acquisition.policy_training import PolicyLearner, Schooling, held_out_gain, plain, rewards_over, train
 from discovery.acquisition.simulated_campaigns import (
     AMPLITUDES,
     LENGTHSCALES,
@@ -122,6 +122,15 @@ def test_what_draws_candidates_never_draws_one_that_is_not_looked_at(tasks):
     assert any(
         int((s.features[..., 0].masked_fill(~s.is_free, -torch.inf).argmax(-1) != s.chosen).sum()) for s in steps
     )
+
+
+def test_what_leaves_less_regret_is_rewarded(tasks):
+    """Whoever knows the truth gets more than LogEI, who gets more than whoever shuns what is best."""
+    knowing, shunning = (roll_out(tasks, lambda *_, s=sign: s * tasks.truth, 5) for sign in (1.0, -1.0))
+    plainly = roll_out(tasks, plain, 5)
+    assert float(rewards_over(knowing, plainly).sum()) > 0 > float(rewards_over(shunning, plainly).sum())
+    assert float(rewards_over(plainly, plainly).abs().sum()) == 0.0
+    assert float((knowing[0].regret).abs().max()) == 0.0
 
 
 def test_a_seed_repeats_the_training(world):
