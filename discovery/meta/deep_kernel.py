@@ -21,24 +21,21 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import torch
 from torch import Tensor
 
-from discovery.errors import ConfigurationError, NotEnoughDataError
+from discovery.errors import NotEnoughDataError
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import Components
 from discovery.meta.deep_components import DeepComponents, NetworkMeans
 from discovery.meta.deep_network import TrainedNetworks, row_densities, train_networks
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import LENGTHSCALE_SD, MAX_FIT_POINTS, lengthscale_location, minimize, subsample
-from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.geometry import Geometry
 from discovery.meta.history_bank import ranking_scores
+from discovery.meta.history_inputs import history_inputs, require_history
 from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.learner import Setting
 from discovery.meta.members import Members, plain_members
 from discovery.meta.meta_gp import MetaGP
-from discovery.meta.scale import outcome_scale
-from discovery.meta.standardizing import standardize
 from discovery.seeds import torch_generator
-from discovery.tasks.history import HistoryDistribution
-from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -128,12 +125,11 @@ class DeepKernelGP(MetaGP):
             ConfigurationError: If the distribution is no history.
             NotEnoughDataError: If it has fewer tasks than there are folds.
         """
-        if not isinstance(distribution, HistoryDistribution):
-            raise ConfigurationError(f"A {NAME} hypothesis must learn from a history; got {distribution}.")
-        n = len(_measured(distribution.tasks))
+        history = require_history(NAME, distribution)
+        n = len(_measured(history.tasks))
         if n < FEWEST_TASKS:
             raise NotEnoughDataError(f"A {NAME} hypothesis needs {FEWEST_TASKS} earlier tasks at least; got {n}.")
-        return super().meta_train(distribution, setting, start_from=start_from)
+        return super().meta_train(history, setting, start_from=start_from)
 
     @classmethod
     def _features_from(cls, tensors: Mapping[str, Tensor]) -> NetworkMeans:
@@ -147,26 +143,18 @@ class DeepKernelGP(MetaGP):
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> DeepKernelGP:
-        tasks = _measured(tasks)
-        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
-        wider, device = tasks[0].space, torch.device(setting.device)
-        own = None if wider is None else OwnBlocks.of(wider, device)
-        geometry = Geometry.of(setting.space if wider is None else wider, device)
-        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
-        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
-        generator = torch_generator(setting.seed, NAME)
-        trained = train_networks(batch, geometry, generator, N_FOLDS, setting.on_step)
-        scalars = fit_scalars(trained, subsample(batch, MAX_FIT_POINTS, generator), geometry)
-        if own is not None:
-            scalars["lengthscale"] = own.lengthscales(scalars["lengthscale"])
-        blocks = geometry if own is None else own.geometry
-        means = NetworkMeans.of(trained.networks, None if wider is None else Lift.of(wider, device))
+        told, generator = history_inputs(_measured(tasks), setting), torch_generator(setting.seed, NAME)
+        batch = told.batch
+        trained = train_networks(batch, told.geometry, generator, N_FOLDS, setting.on_step)
+        scalars = fit_scalars(trained, subsample(batch, MAX_FIT_POINTS, generator), told.geometry)
+        scalars["lengthscale"] = told.own_lengthscales(scalars["lengthscale"])
+        means = NetworkMeans.of(trained.networks, told.lift)
         return cls(
-            members=deep_members(scalars, N_FOLDS, blocks),
+            members=deep_members(scalars, N_FOLDS, told.blocks),
             features=means,
-            components=DeepComponents.beside(blocks.components, means, scalars["deep_lengthscale"]),
-            scale=scale,
-            device=device,
+            components=DeepComponents.beside(told.blocks.components, means, scalars["deep_lengthscale"]),
+            scale=told.scale,
+            device=torch.device(setting.device),
             trust={"deep_lengthscale": scalars["deep_lengthscale"]},
             scores=ranking_scores(trained.unseen(batch.X)[1], batch) | {"held_out_nlpd": min(trained.held_out_nlpd)},
         )

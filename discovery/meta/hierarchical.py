@@ -21,17 +21,13 @@ from torch import Tensor
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import subsample
-from discovery.meta.geometry import Geometry, OwnBlocks
 from discovery.meta.history_bank import from_history
+from discovery.meta.history_inputs import history_inputs, refuse_molecules, require_history
 from discovery.meta.learner import Setting
 from discovery.meta.members import Members, concatenate
 from discovery.meta.meta_gp import MetaGP
-from discovery.meta.multi_task import require_history
-from discovery.meta.scale import outcome_scale
-from discovery.meta.standardizing import standardize
 from discovery.meta.task_groups import find_groups
 from discovery.seeds import torch_generator
-from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -64,18 +60,15 @@ class Hierarchical(MetaGP):
         Raises:
             ConfigurationError: If the distribution is no history, or the space has molecules.
         """
-        return super().meta_train(require_history(NAME, distribution, setting), setting)
+        refuse_molecules(NAME, setting)
+        return super().meta_train(require_history(NAME, distribution), setting)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> Hierarchical:
-        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
-        wider, device = tasks[0].space, torch.device(setting.device)
-        own = None if wider is None else OwnBlocks.of(wider, device)
-        geometry = Geometry.of(setting.space if wider is None else wider, device)
-        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
-        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
+        told, device = history_inputs(tasks, setting), torch.device(setting.device)
         n_rows = max(FEWEST_ROWS, MOST_ROWS // len(tasks))
-        found = find_groups(subsample(batch, n_rows, torch_generator(setting.seed, NAME)), geometry)
+        some = subsample(told.batch, n_rows, torch_generator(setting.seed, NAME))
+        found = find_groups(some, told.geometry)
         taught = [torch.ones(len(tasks), dtype=torch.bool, device=device)]
         if len(found.members) > 1:
             shares = found.responsibility[:, : len(found.members)][:, :MOST_GROUPS]
@@ -83,20 +76,17 @@ class Hierarchical(MetaGP):
         parts, features = list[Members](), list[SourceFeatures]()
         scores = dict[str, float]()
         for i, is_taught in enumerate(taught):
-            some = _some(batch, is_taught)
-            generator = torch_generator(setting.seed, NAME, "group")
-            learned = from_history(some, geometry, generator, own=own, on_step=setting.on_step)
+            generator, part = torch_generator(setting.seed, NAME, "group"), _some(told.batch, is_taught)
+            learned = from_history(part, told.geometry, generator, own=told.own, on_step=setting.on_step)
             share = 1.0 if len(taught) == 1 else FLAT if not i else (1 - FLAT) * _share(found.members, i - 1)
             parts.append(replace(learned.members, log_prior=learned.members.log_prior + torch.tensor(share).log()))
             features.append(learned.features)
             scores = scores or dict(learned.scores)
-        blocks = geometry if own is None else own.geometry
-        joined = replace(_joined(features), lift=None if wider is None else Lift.of(wider, device))
         return cls(
             members=concatenate(_on_own_columns(parts)),
-            features=joined,
-            components=blocks.components,
-            scale=scale,
+            features=replace(_joined(features), lift=told.lift),
+            components=told.blocks.components,
+            scale=told.scale,
             device=device,
             trust={"responsibility": found.responsibility},
             scores=scores,

@@ -15,27 +15,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from discovery.errors import ConfigurationError
 from discovery.meta.checkpoint import Checkpoint
-from discovery.meta.components import MOLECULE
 from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import LENGTHSCALE_SD, lengthscale_location, minimize, subsample
-from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.geometry import Geometry
+from discovery.meta.history_inputs import history_inputs, refuse_molecules, require_history
 from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.learner import Setting
 from discovery.meta.members import Members, plain_members
 from discovery.meta.meta_gp import MetaGP, Progress
-from discovery.meta.scale import outcome_scale
-from discovery.meta.standardizing import standardize
 from discovery.seeds import torch_generator
-from discovery.tasks.history import HistoryDistribution
-from discovery.tasks.lift import Lift
 from discovery.tasks.task import Task, TaskBatch
 
 if TYPE_CHECKING:
@@ -218,41 +213,20 @@ class MultiTask(MetaGP):
         Raises:
             ConfigurationError: If the distribution is no history, or the space has molecules.
         """
-        return super().meta_train(require_history(NAME, distribution, setting), setting)
+        refuse_molecules(NAME, setting)
+        return super().meta_train(require_history(NAME, distribution), setting)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> MultiTask:
-        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
-        wider, device = tasks[0].space, torch.device(setting.device)
-        own = None if wider is None else OwnBlocks.of(wider, device)
-        geometry = Geometry.of(setting.space if wider is None else wider, device)
-        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
-        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
+        told = history_inputs(tasks, setting)
         n_rows = max(FEWEST_ROWS, MOST_ROWS // len(tasks))
-        found = coregionalize(subsample(batch, n_rows, torch_generator(setting.seed, NAME)), geometry, setting.on_step)
-        lengthscale = found.lengthscale if own is None else own.lengthscales(found.lengthscale)
-        blocks = geometry if own is None else own.geometry
-        f, lift = found.features, None if wider is None else Lift.of(wider, device)
+        some = subsample(told.batch, n_rows, torch_generator(setting.seed, NAME))
+        found = coregionalize(some, told.geometry, setting.on_step)
         return cls(
-            members=related_members(found, blocks, lengthscale),
-            features=SourceFeatures(f.X, f.dual, f.inverse_lengthscale, f.constant, lift),
-            components=blocks.components,
-            scale=scale,
-            device=device,
+            members=related_members(found, told.blocks, told.own_lengthscales(found.lengthscale)),
+            features=replace(found.features, lift=told.lift),
+            components=told.blocks.components,
+            scale=told.scale,
+            device=torch.device(setting.device),
             trust={"task_correlation": found.correlation},
         )
-
-
-def require_history(name: str, distribution: TaskDistribution | None, setting: Setting) -> HistoryDistribution:
-    """Return the history that a learner is trained on.
-
-    Raises:
-        ConfigurationError: If the distribution is no history, or the space has molecules.
-    """
-    if not isinstance(distribution, HistoryDistribution):
-        raise ConfigurationError(f"A {name} hypothesis must learn from a history; got {distribution}.")
-    if any(block.kind == MOLECULE for block in setting.space.blocks):
-        raise ConfigurationError(
-            f"A {name} hypothesis cannot compare molecules; the space has some.", "Take learner molecule_gp."
-        )
-    return distribution

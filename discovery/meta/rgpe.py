@@ -24,20 +24,16 @@ from torch import Tensor
 from discovery.meta.checkpoint import Checkpoint
 from discovery.meta.components import Components
 from discovery.meta.fitting import MAX_FIT_POINTS, fit_tasks, source_features, subsample
-from discovery.meta.geometry import Geometry, OwnBlocks
+from discovery.meta.history_inputs import history_inputs, refuse_molecules, require_history
 from discovery.meta.kernels import matern52, squared_distance
 from discovery.meta.learner import Adapted, Setting, Support
 from discovery.meta.members import Members, concatenate
 from discovery.meta.meta_gp import MetaGP
-from discovery.meta.multi_task import require_history
 from discovery.meta.network_members import blocks_of, first
 from discovery.meta.no_transfer import no_transfer_members
 from discovery.meta.ranking import misordered, misordered_alone, ranking_weights
-from discovery.meta.scale import outcome_scale
-from discovery.meta.standardizing import standardize
 from discovery.seeds import torch_generator
-from discovery.tasks.lift import Lift
-from discovery.tasks.task import Task, TaskBatch
+from discovery.tasks.task import Task
 
 if TYPE_CHECKING:
     from discovery.tasks.distribution import TaskDistribution
@@ -67,27 +63,23 @@ class Rgpe(MetaGP):
         Raises:
             ConfigurationError: If the distribution is no history, or the space has molecules.
         """
-        return super().meta_train(require_history(NAME, distribution, setting), setting)
+        refuse_molecules(NAME, setting)
+        return super().meta_train(require_history(NAME, distribution), setting)
 
     @classmethod
     def _from_history(cls, tasks: Sequence[Task], setting: Setting, start_from: Checkpoint | None) -> Rgpe:
-        scale = outcome_scale(None, tasks) if setting.scale.is_anchored else setting.scale
-        wider, device = tasks[0].space, torch.device(setting.device)
-        geometry = Geometry.of(setting.space if wider is None else wider, device)
-        scale = MetaGP.choose_axis_on(geometry, scale, tasks, setting.seed)
-        batch = standardize(TaskBatch.from_tasks(tasks, device), scale)
-        some = subsample(batch, MOST_POINTS, torch_generator(setting.seed, NAME))
-        fitted = fit_tasks(subsample(some, MAX_FIT_POINTS, torch_generator(setting.seed, NAME)), geometry)
-        features = source_features(some, fitted, geometry)
-        blocks = geometry if wider is None else OwnBlocks.of(wider, device).geometry
-        own, t = concatenate([no_transfer_members(blocks, N_MEMBERS)] * len(FREEDOM)), len(tasks)
+        told = history_inputs(tasks, setting)
+        some = subsample(told.batch, MOST_POINTS, torch_generator(setting.seed, NAME))
+        fitted = fit_tasks(subsample(some, MAX_FIT_POINTS, torch_generator(setting.seed, NAME)), told.geometry)
+        features = source_features(some, fitted, told.geometry)
+        own, t = concatenate([no_transfer_members(told.blocks, N_MEMBERS)] * len(FREEDOM)), len(tasks)
         none = own.slope.new_zeros(own.n_members, t)
         return cls(
             members=replace(own, slope=none, slope_sd=none),
-            features=replace(features, lift=None if wider is None else Lift.of(wider, device)),
-            components=blocks.components,
-            scale=scale,
-            device=device,
+            features=replace(features, lift=told.lift),
+            components=told.blocks.components,
+            scale=told.scale,
+            device=torch.device(setting.device),
             trust={"signal": fitted.signal, "noise": fitted.noise, "is_real": some.mask.double()},
         )
 

@@ -1,12 +1,16 @@
 """Checks on histories, memories and made-up tasks: every learner and support has its row."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from discovery.evaluation.bench.meta.few_shot import hit_probability
+from discovery.evaluation.bench.families import load_families
+from discovery.evaluation.bench.meta.few_shot import COLD, FAMILY, hit_probability
 from discovery.evaluation.bench.meta.frame import CheckOptions, run_check
 from discovery.evaluation.bench.meta.judging import train
+from discovery.evaluation.context import open_campaign
 from discovery.meta.learner import Setting, Support
 from discovery.meta.scale import OutcomeScale
 
@@ -45,7 +49,19 @@ def test_molecules_of_a_new_target_are_ranked():
     """Sixteen molecules tell active from inactive better than chance; the target is none of those learned from."""
     result = run_check("few-shot", CheckOptions(seeds=1, is_quick=True, learners=("molecule_gp",)))
     gain = {row["learner"]: row["delta_auprc"] for row in result.rows}
-    assert set(gain) == {"molecule_gp", "none"} and min(gain.values()) > 0.05
+    assert set(gain) == {"molecule_gp", "none", *COLD} and min(gain.values()) > 0.05
+
+
+@pytest.mark.slow
+def test_no_learner_of_molecules_sees_the_held_out_group():
+    """What the first targets may learn from holds no target of their own group."""
+    tasks = load_families([FAMILY])[0].tasks
+    group = {task.name: task.group for task in tasks}
+    for task in tasks[:3]:
+        history = open_campaign(task.spec, 16, "cpu")[0].load_history()
+        taught = {Path(one.source.partition("@")[0]).stem for one in history}
+        assert taught and taught <= set(group), taught
+        assert task.group not in {group[name] for name in taught}
 
 
 def test_a_hit_is_what_lies_beyond_the_threshold(space, surface):
