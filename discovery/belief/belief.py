@@ -24,7 +24,7 @@ from discovery.belief.weights import (
     search_weights,
 )
 from discovery.errors import ConfigurationError
-from discovery.meta.learner import Adapted, Doubts, Learner, Support, Surrogate
+from discovery.meta.learner import Adapted, Doubts, Grouped, Learner, Support, Surrogate
 
 N_KEPT = 16  # members of a hypothesis with half of the weight or more that score candidates, standing for the others;
 LEAST_KEPT = 8  # lighter hypotheses are told with fewer of them
@@ -156,6 +156,9 @@ class Belief:
             e_value=e_value(prior.log(), evidence, self._no_transfer(names)),
             doubtful=self.doubtful,
             doubt=self.doubt if self.doubtful else 0.0,
+            groups={
+                h.name: found for h, a in zip(self.hypotheses, self.adapted, strict=True) if (found := _groups(h, a))
+            },
         )
 
     def marginals(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -203,6 +206,14 @@ class Belief:
                 ]
             )
         return list(zip(*parts, strict=True))
+
+
+def _groups(hypothesis: Hypothesis, adapted: Adapted) -> dict[str, float]:
+    """Return the share of each group of earlier tasks within a hypothesis; empty where it has none."""
+    learner = hypothesis.learner
+    if not isinstance(learner, Grouped) or not (names := learner.group_names(hypothesis.task_sources)):
+        return {}
+    return dict(zip(names, learner.group_weights(adapted).tolist(), strict=True))
 
 
 def _with_doubts(support: Support, hypotheses: Sequence[Hypothesis]) -> Support:

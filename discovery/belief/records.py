@@ -7,7 +7,7 @@ be wise after the event. Next in the tour: `discovery.acquisition`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import erf, exp, log, pi, sqrt
 
 import numpy as np
@@ -93,6 +93,7 @@ class BeliefSummary:
             experience does not fit this task.
         doubtful: Measurements that may be wild values, counted from 0.
         doubt: Weight of the members that take those for wild values.
+        groups: Within a hypothesis that found groups of earlier tasks: the probability of each, by name.
     """
 
     n_measurements: int
@@ -101,3 +102,4 @@ class BeliefSummary:
     e_value: float
     doubtful: tuple[int, ...] = ()
     doubt: float = 0.0
+    groups: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
     from discovery.review.experience import experience_sentences
     from discovery.session.compromises import standing_lines
     from discovery.session.doubts import doubts
-    from discovery.session.ledgers import experience_fits
+    from discovery.session.ledgers import experience_fits, task_groups
     from discovery.session.proposals import today_of
     from discovery.session.replicates import replicate_spread
     from discovery.session.stopping import amount, read_gains
@@ -73,6 +73,7 @@ def _facts(campaign: Campaign) -> dict[str, Any]:
         "outcome": campaign.spec.objective.name,
         "unit": campaign.spec.outcome(campaign.spec.objective.name).unit or "",
         "weights": {str(r.hypothesis): float(r.weight) for r in last.itertuples(index=False)},
+        "groups": task_groups(campaign.store, campaign.name, campaign.spec.objective.name),
         "e_value": float(last["e_value"].max()) if len(last) else None,
         "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,
         "experience": [line for name, fit in named.items() if fit for line in experience_sentences(fit, name)],
@@ -106,6 +107,7 @@ def _nothing_yet(spec: CampaignSpec) -> dict[str, Any]:
         "outcome": spec.objective.name,
         "unit": spec.outcome(spec.objective.name).unit or "",
         "weights": {},
+        "groups": {},
         "e_value": None,
         "n_weighed": 0,
         "experience": [],
@@ -128,6 +130,7 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
     """Write what `status` says as text."""
     from discovery.report.style import number
     from discovery.session.doubts import Doubt
+    from discovery.session.ledgers import group_sentences
     from discovery.session.replicates import ReplicateSpread
 
     unit = f" {facts['unit']}" if facts["unit"] else ""
@@ -145,9 +148,11 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
         lines.append(f"The last proposals: {facts['today']}")
     if facts["weights"]:
         lines.append(_weights_line(facts, f" about {facts['outcome']}" if facts["further_outcomes"] else ""))
+    lines += group_sentences(facts["groups"])
     for name, one in facts["further_outcomes"].items():
         if one["weights"]:
             lines.append(_weights_line(facts | one, f" about {name}"))
+        lines += group_sentences(one["groups"], f" in {name}")
     if facts["n_corrections"]:
         lines.append(f"{counted(facts['n_corrections'], 'correction')} of measurements: discovery changes {file}")
     if facts["replicates"]:
@@ -171,11 +176,12 @@ def _status_lines(facts: dict[str, Any], file: Path) -> list[str]:
 
 def _weighed(campaign: Campaign, outcome: str) -> dict[str, Any]:
     """Return where the belief in a further outcome stood when it was last asked."""
-    from discovery.session.ledgers import ledger_about
+    from discovery.session.ledgers import ledger_about, task_groups
 
     ledger = ledger_about(campaign.store, campaign.spec, outcome)
     last = ledger[ledger["cycle"] == ledger["cycle"].max()]
     return {
+        "groups": task_groups(campaign.store, campaign.name, outcome),
         "weights": {str(name): float(w) for name, w in zip(last["hypothesis"], last["weight"], strict=True)},
         "e_value": float(last["e_value"].max()) if len(last) else None,
         "n_weighed": int(last["n_measurements"].max()) if len(last) else 0,

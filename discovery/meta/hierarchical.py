@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -23,7 +24,7 @@ from discovery.meta.features import SourceFeatures
 from discovery.meta.fitting import subsample
 from discovery.meta.history_bank import from_history
 from discovery.meta.history_inputs import history_inputs, refuse_molecules, require_history
-from discovery.meta.learner import Setting
+from discovery.meta.learner import Adapted, Setting
 from discovery.meta.members import Members, concatenate
 from discovery.meta.meta_gp import MetaGP
 from discovery.meta.task_groups import find_groups
@@ -37,6 +38,7 @@ NAME = "hierarchical"
 MOST_ROWS, FEWEST_ROWS = 600, 4  # measurements of all tasks together, and of each, that groups are found by
 MOST_GROUPS = 6  # that have members of their own, the largest first
 FLAT = 0.3  # prior weight of the bank over all tasks
+NAMED = 3  # tasks of a group that its name lists
 SHARED = 0.25  # responsibility from which on a task teaches a group
 
 
@@ -50,6 +52,21 @@ class Hierarchical(MetaGP):
     def responsibility(self) -> Tensor:
         """Probability that each earlier task belongs to each group; the last column: to none. Shape `t x (g + 1)`."""
         return self.trust["responsibility"]
+
+    def group_names(self, sources: Sequence[str]) -> tuple[str, ...]:
+        """Name the groups that have members of their own; the first is all tasks. None where one group was found."""
+        n_groups = int(self.trust["group"].max())
+        if not n_groups:
+            return ()
+        of_task = self.trust["group_of_task"].tolist()
+        held = [[s for s, g in zip(sources, of_task, strict=True) if g == i] for i in range(n_groups)]
+        return ("all", *(f"group {i + 1} ({_listed(some)})" for i, some in enumerate(held)))
+
+    def group_weights(self, adapted: Adapted) -> Tensor:
+        """Return the probability of the bank over all tasks and, after it, of each group's. Shape `g + 1`."""
+        weight, group = torch.softmax(adapted.log_prior + adapted.log_evidence, dim=0), self.trust["group"]
+        of_row = group.repeat(len(weight) // len(group))  # readings, and members that doubt, repeat the bank
+        return weight.new_zeros(int(group.max()) + 1).index_add(0, of_row, weight)
 
     @classmethod
     def meta_train(
@@ -88,9 +105,30 @@ class Hierarchical(MetaGP):
             components=told.blocks.components,
             scale=told.scale,
             device=device,
-            trust={"responsibility": found.responsibility},
+            trust={
+                "responsibility": found.responsibility,
+                "group_of_task": _group_of_task(found.members, len(tasks), device),
+                "group": torch.arange(len(parts), device=device).repeat_interleave(
+                    torch.tensor([part.n_members for part in parts], device=device)
+                ),
+            },
             scores=scores,
         )
+
+
+def _group_of_task(groups: Sequence[Sequence[int]], n_tasks: int, device: torch.device) -> Tensor:
+    """Return where the partition puts each task. Shape `t`."""
+    found = torch.empty(n_tasks, dtype=torch.long, device=device)
+    for i, group in enumerate(groups):
+        found[list(group)] = i
+    return found
+
+
+def _listed(sources: Sequence[str]) -> str:
+    """Write the first few of some sources, without paths and hashes."""
+    names = [PurePath(source.partition("@")[0]).stem for source in sources]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _taught(share: Tensor, group: Sequence[int]) -> Tensor:

@@ -198,6 +198,23 @@ class Doubts(Protocol):
         ...
 
 
+@runtime_checkable
+class Grouped(Protocol):
+    """A learner whose members belong to groups of earlier tasks, each a hypothesis of its own."""
+
+    def group_names(self, sources: Sequence[str]) -> tuple[str, ...]:
+        """Name the groups by the tasks that they hold; none where there is only one.
+
+        Args:
+            sources: What the learner was trained on, in order. Length `t`.
+        """
+        ...
+
+    def group_weights(self, adapted: Adapted) -> Tensor:
+        """Return the probability of each group, given the measurements; sums to one. Shape `g`."""
+        ...
+
+
 class Learner(Protocol):
     """One family of meta-learning. The table of all families is `discovery.registry.LEARNERS`."""
 

@@ -12,7 +12,7 @@ from discovery.lifecycle import CampaignStatus
 from discovery.session.base import CampaignPart
 from discovery.session.doubts import note_doubts
 from discovery.session.happenings import note_finish, note_harm
-from discovery.session.ledgers import OTHER_BELIEF
+from discovery.session.ledgers import OTHER_BELIEF, TASK_GROUPS
 from discovery.session.progress import CampaignProgress
 
 if TYPE_CHECKING:
@@ -155,6 +155,9 @@ class Learning(CampaignPart):
                     self.store.add_metric(self.name, cycle, OTHER_BELIEF, one.e_value, detail)
                 else:
                     self.store.add_evidence(self.name, cycle, one, ids)
+                if one.groups:
+                    detail = {"outcome": name, "groups": one.groups}
+                    self.store.add_metric(self.name, cycle, TASK_GROUPS, float(len(one.groups)), detail)
                 note_doubts(self.store, self.name, cycle, one, seen[name], further)
                 self._record_harm(one, cycle, ids, further)
 

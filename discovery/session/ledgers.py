@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OTHER_BELIEF = "other_belief"
 """Name of the metric whose detail says where the belief in a further outcome stands."""
+TASK_GROUPS = "task_groups"
+"""Name of the metric whose detail says how likely a campaign belongs to which group of earlier tasks, by hypothesis."""
 COLUMNS = ("cycle", "hypothesis", "n_measurements", "log_evidence", "weight", "e_value", "checkpoint_id", "recorded_at")
 
 
@@ -57,6 +59,27 @@ def _rows(detail: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, weight in sorted(detail["weights"].items())
     ]
+
+
+def task_groups(store: Store, campaign: str, outcome: str) -> dict[str, dict[str, float]]:
+    """Return the probability of each group of earlier tasks in the last cycle that was asked, by hypothesis.
+
+    Empty where no hypothesis has groups.
+    """
+    rows = store.metrics(campaign)
+    kept = [json.loads(text) for text in rows.loc[rows["name"] == TASK_GROUPS, "detail"]]
+    found = [detail["groups"] for detail in kept if detail["outcome"] == outcome]
+    return found[-1] if found else {}
+
+
+def group_sentences(groups: dict[str, dict[str, float]], about: str = "") -> list[str]:
+    """Say to which group of earlier tasks each hypothesis thinks that the campaign belongs, likeliest first."""
+    lines = []
+    for hypothesis, shares in groups.items():
+        ranked = sorted(shares.items(), key=lambda item: -item[1])
+        said = ", ".join(f"{'all together' if name == 'all' else name} {share:.2f}" for name, share in ranked)
+        lines.append(f"Earlier tasks that it is like{about}, by {hypothesis}: {said}.")
+    return lines
 
 
 def experience_fits(store: Store, spec: CampaignSpec) -> dict[str, ExperienceFit]:

@@ -43,7 +43,9 @@ def test_status_and_report_show_the_compromises(cli, file):
     status = cli("status", file)
     assert "Hypotheses about y: no_transfer 1.00." in status.out and "Hypotheses about z: no_transfer" in status.out
     found = json.loads(cli("status", file, "--json").out)["further_outcomes"]
-    assert found == {"z": {"weights": {"no_transfer": 1.0}, "e_value": 1.0, "n_weighed": 4, "n_measurements": 4}}
+    assert found == {
+        "z": {"groups": {}, "weights": {"no_transfer": 1.0}, "e_value": 1.0, "n_weighed": 4, "n_measurements": 4}
+    }
     report = cli("report", file, "--html", file.parent / "page.html")
     assert report.code == 0 and "Best compromises found" in report.out and "z: What explains" in report.out
     (further,) = json.loads(cli("report", file, "--json").out)["further_outcomes"].values()

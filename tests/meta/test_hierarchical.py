@@ -1,10 +1,14 @@
 """Groups of tasks by evidence, and the priors that stand on them."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from discovery.belief.belief import Belief, Hypothesis
 from discovery.errors import ConfigurationError
 from discovery.evaluation.bench.meta.mixed_history import adjusted_rand, mixed_tasks
 from discovery.meta.geometry import Geometry
@@ -97,3 +101,22 @@ def test_simulators_are_refused(space):
     """Only a history has tasks to group."""
     with pytest.raises(ConfigurationError, match="hierarchical hypothesis must learn from a history"):
         Hierarchical.meta_train(None, Setting("history", space, SCALE))
+
+
+def test_the_belief_says_which_group_a_campaign_is_like(mixed, space):
+    """Groups are named by their tasks; shares sum to one with and without doubts, and most has the campaign's kind."""
+    tasks, own = mixed.tasks[:-1], mixed.tasks[-1]
+    sources = tuple(task.source for task in tasks)
+    learner = Hierarchical.load(Hierarchical.meta_train(HistoryDistribution(tasks), Setting("history", space, SCALE)))
+    support = Support.of(own.X[:10], own.Y[:10, 0], None, "cpu")
+    summary = Belief.adapt([Hypothesis("history", 1.0, learner, "", sources)], support).summary()
+    shares = summary.groups["history"]
+    assert list(shares) == list(learner.group_names(sources)) and next(iter(shares)) == "all"
+    assert len(shares) == 4 and sum(shares.values()) == pytest.approx(1.0)
+    first = next(one.source for one, kind in zip(tasks, mixed.kinds, strict=False) if kind == mixed.kinds[-1])
+    right = next(name for name in shares if re.search(rf"\({first}[,)]", name))
+    assert max(shares, key=lambda name: shares[name] if name != "all" else 0.0) == right
+    doubted = learner.adapt(replace(support, doubtful=torch.arange(10) == 3))
+    assert float(learner.group_weights(doubted).sum()) == pytest.approx(1.0)
+    alone = replace(learner, trust=learner.trust | {"group": torch.zeros_like(learner.trust["group"])})
+    assert alone.group_names(sources) == ()

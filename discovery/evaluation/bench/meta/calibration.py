@@ -1,6 +1,7 @@
 """Density and coverage of every family on held-out simulated tasks: is what it says of its own certainty true?
 
-Every learner is trained on a simulator bound to one small mixed space, then reads 3 to 20 rows of tasks that it has
+Every learner is trained on a simulator bound to one small mixed space (those that need a history on a few dozen rows of
+some of its tasks), then reads 3 to 20 rows of tasks that it has
 never seen and predicts others. Outcomes stand in units of the simulator's own spread, so that densities can be
 compared. What training and adapting cost stands beside.
 """
@@ -11,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from discovery import registry
 from discovery.belief.belief import Hypothesis
@@ -23,6 +25,8 @@ from discovery.meta.scale import OutcomeScale
 from discovery.meta.standardizing import own_units
 from discovery.seeds import torch_generator
 from discovery.space import SearchSpace
+from discovery.tasks.history import HistoryDistribution
+from discovery.tasks.task import Task
 
 if TYPE_CHECKING:
     from discovery.tasks.task import TaskBatch
@@ -39,11 +43,12 @@ SPEC = {
 }
 SUPPORTS = (3, 5, 10, 20)
 N_TASKS, N_QUERIES = 32, 30  # held-out tasks per seed, and rows of each that are predicted
-OTHERS = ("molecule_gp", *FROM_HISTORY)  # molecules, and histories only
+N_EARLIER, N_EARLIER_ROWS = 16, 30  # tasks of the simulator that stand for a history, and rows of each
+OTHERS = ("molecule_gp",)
 
 
 def run(options: CheckOptions) -> CheckResult:
-    """Train and judge every learner that simulated tasks can train."""
+    """Train and judge every learner that predicts outcomes; those of histories on a history of simulated tasks."""
     space = SearchSpace.from_spec(CampaignSpec.from_mapping(SPEC))
     names = options.learners or tuple(
         name for name, one in registry.LEARNERS.items() if name not in OTHERS and one.output not in (CHOOSES, ACTS)
@@ -84,13 +89,27 @@ def run(options: CheckOptions) -> CheckResult:
 
 def _trained(name: str, space: SearchSpace, seed: int, device: str) -> Hypothesis:
     setting = Setting(f"simulator:{SIMULATOR}", space, OutcomeScale(0.0, 1.0, "range"), seed, device)
+    if name in FROM_HISTORY:
+        return train(name, _history(space, seed), setting)
     return train(name, registry.simulator(SIMULATOR).bind(space), setting)
+
+
+def _history(space: SearchSpace, seed: int) -> HistoryDistribution:
+    """Draw a history of tasks that are not held out, in the units of the others."""
+    drawn = in_units(SIMULATOR, space, N_EARLIER, N_EARLIER_ROWS, torch_generator(seed, "earlier"))
+    names = [f"earlier {i}" for i in range(N_EARLIER)]
+    rows = zip(names, drawn.X.numpy(), drawn.Y.numpy(), strict=True)
+    return HistoryDistribution(tuple(Task(name, X, Y, source=name) for name, X, Y in rows))
 
 
 def held_out(simulator: str, space: SearchSpace, n_tasks: int, n_rows: int, seed: int) -> TaskBatch:
     """Draw tasks that no training drew, standardized as training standardizes them."""
+    generator = torch_generator(seed, "held out", str(n_rows - N_QUERIES))
+    return in_units(simulator, space, n_tasks, n_rows, generator)
+
+
+def in_units(simulator: str, space: SearchSpace, n_tasks: int, n_rows: int, generator: torch.Generator) -> TaskBatch:
+    """Draw tasks, with outcomes in units of the simulator's own spread."""
     bound = registry.simulator(simulator).bind(space)
     _, mean, sd = own_units(bound.sample(256, 50, torch_generator(0, "units")))
-    return own_units(
-        bound.sample(n_tasks, n_rows, torch_generator(seed, "held out", str(n_rows - N_QUERIES))), mean, sd
-    )[0]
+    return own_units(bound.sample(n_tasks, n_rows, generator), mean, sd)[0]
